@@ -1,0 +1,1 @@
+"""Calibrant: trust the scores that your automation acts on."""

@@ -1,0 +1,506 @@
+"""The heart: sums of scores and labels per cell of a fixed grid. Small, mergeable, enough for every measure.
+
+A summary keeps nine sums and a count per occupied cell. Whatever is linear in those sums is exact (Brier score,
+log loss, ECE and MCE at the grid's bin counts, base rate, sharpness); whatever depends on the order of scores
+inside a cell is known to the grid's resolution of 1/64 of the odds, or exactly on the ``distinct`` grid, where
+every different score is a cell of its own.
+
+Laws (tested): ``summarise(rows) == merge of summaries of any split of rows`` and ``(a + b) - b == a``, both
+up to float rounding; ``+`` is commutative and associative; counts are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibrant import errors
+from calibrant.stats import grid as score_grid
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+#: ``dyadic``: the fixed cells of ``stats.grid``. ``distinct``: a cell for every different score.
+Grid = Literal["dyadic", "distinct"]
+#: ``counts``: only n and the label sum are read from the rows, scores count as the middle of their cell.
+Detail = Literal["full", "counts"]
+
+#: Names of the sums, in the order of the rows of ``Summary.sums``; y is the label, p the score, w the weight.
+SUMS = ("w", "wy", "wyy", "wp", "wpp", "wpy", "ww", "wwv", "loss")
+#: Scores are kept this far from 0 and 1 in the log loss; the machine epsilon, as scikit-learn does.
+EPSILON = float(np.finfo(np.float64).eps)
+BLOCK = 1 << 15
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Sums per occupied cell, for one group of rows or for several groups one after the other.
+
+    Parameters
+    ----------
+    grid
+        Which cells: only summaries of one grid can be merged.
+    keys
+        Cell names, shape (k,), int64, increasing within a group: grid cells, or the bits of the score.
+    n
+        Rows per cell, shape (k,), int64, all positive. Rows of weight zero carry nothing and are not counted.
+    sums
+        Shape (9, k), float64, rows named by ``SUMS``: the sums of w, w y, w y^2, w p, w p^2, w p y, w^2,
+        w^2 p (1 - p), and w times the log loss.
+    starts
+        Where each group begins, shape (g,), int64. One group: ``[0]``.
+    """
+
+    grid: Grid
+    keys: Ints
+    n: Ints
+    sums: Floats
+    starts: Ints
+
+    # ---------------------------------------------------------------- columns, each of shape (k,)
+
+    @property
+    def w(self) -> Floats:
+        """Sum of weights."""
+        return self.sums[0]
+
+    @property
+    def wy(self) -> Floats:
+        """Sum of weight times label."""
+        return self.sums[1]
+
+    @property
+    def ww(self) -> Floats:
+        """Sum of squared weights."""
+        return self.sums[6]
+
+    @property
+    def wwv(self) -> Floats:
+        """Sum of squared weight times p (1 - p): the variance of the label sum if the scores are right."""
+        return self.sums[7]
+
+    @property
+    def score(self) -> Floats:
+        """Mean score per cell: the cell's score itself on the distinct grid."""
+        if self.grid == "distinct":
+            return self.keys.view(np.float64)
+        return np.asarray(self.sums[3] / self.sums[0])
+
+    @property
+    def rate(self) -> Floats:
+        """Mean label per cell."""
+        return np.asarray(self.wy / self.w)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether all labels were 0 or 1 (then y^2 == y)."""
+        return bool(np.all(np.abs(self.sums[2] - self.sums[1]) <= 1e-9 * self.sums[0]))
+
+    # ---------------------------------------------------------------- totals, each of shape (g,)
+
+    def total(self, name: str) -> Floats:
+        """One sum over the cells of each group; ``name`` is one of ``SUMS``."""
+        return self.reduce(self.sums[SUMS.index(name)])
+
+    def reduce(self, cells: Floats) -> Floats:
+        """Sum any array of shape (k,) over the cells of each group, to shape (g,)."""
+        return np.add.reduceat(cells, self.starts) if len(self.keys) else np.zeros(len(self.starts))
+
+    @property
+    def rows(self) -> Ints:
+        """Rows per group, shape (g,)."""
+        return np.add.reduceat(self.n, self.starts) if len(self.keys) else np.zeros(len(self.starts), np.int64)
+
+    @property
+    def group(self) -> Ints:
+        """Which group each cell belongs to, shape (k,)."""
+        lengths = np.diff(np.append(self.starts, len(self.keys)))
+        return np.repeat(np.arange(len(self.starts)), lengths)
+
+    @property
+    def effective_n(self) -> Floats:
+        """(sum w)^2 / sum w^2 per group: the rows that equal weights would need (Kish 1965)."""
+        squares = self.total("ww")
+        return np.divide(self.total("w") ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
+
+    @property
+    def sixtieth(self) -> Ints:
+        """floor(60 p) of each cell, shape (k,): sixty equal-width bins, 1 alone in the sixty-first."""
+        if self.grid == "distinct":
+            return (self.keys.view(np.float64) * 60.0).astype(np.int64)
+        return score_grid.geometry().sixtieth[self.keys]
+
+    def bins(self, count: int) -> Ints:
+        """Equal-width bin of each cell, shape (k,); the last bin is closed at 1.
+
+        Raises
+        ------
+        UsageError
+            On the dyadic grid, where only the divisors of 60 are exact.
+        """
+        if 60 % count == 0:
+            return np.minimum(self.sixtieth // (60 // count), count - 1)
+        if self.grid == "distinct":
+            return np.minimum((self.score * count).astype(np.int64), count - 1)
+        raise errors.UsageError(
+            "CAL-404",
+            f"{count} equal-width bins cannot be had from this summary",
+            cause="the score grid is exact for divisors of 60 only: " + ", ".join(map(str, score_grid.EXACT_BINS)),
+            fix="choose one of those, or summarise with grid='distinct'",
+        )
+
+    # ---------------------------------------------------------------- algebra
+
+    def __add__(self, other: Summary) -> Summary:
+        return self._merge(other, 1)
+
+    def __sub__(self, other: Summary) -> Summary:
+        """Take away rows that were added before; cells whose count falls to zero disappear.
+
+        Raises
+        ------
+        UsageError
+            If ``other`` holds more rows in some cell than this summary.
+        """
+        return self._merge(other, -1)
+
+    def _merge(self, other: Summary, sign: int) -> Summary:
+        if self.grid != other.grid or len(self.starts) != 1 or len(other.starts) != 1:
+            raise errors.UsageError(
+                "CAL-405",
+                "these two summaries cannot be merged",
+                cause=f"one has grid {self.grid!r} and {len(self.starts)} groups, "
+                f"the other {other.grid!r} and {len(other.starts)}",
+                fix="summarise both with the same grid, and merge cohorts with Cohorts",
+            )
+        keys, where = np.unique(np.concatenate([self.keys, other.keys]), return_inverse=True)
+        n = np.zeros(len(keys), np.int64)
+        sums = np.zeros((len(SUMS), len(keys)))
+        mine, theirs = where[: len(self.keys)], where[len(self.keys) :]
+        n[mine] += self.n
+        n[theirs] += sign * other.n
+        sums[:, mine] += self.sums
+        sums[:, theirs] += sign * other.sums
+        if (n < 0).any():
+            raise errors.UsageError(
+                "CAL-406",
+                "more rows are taken away than there are",
+                cause=f"{int((n < 0).sum())} cells would hold fewer than zero rows",
+                fix="subtract only summaries of rows that were added before",
+            )
+        keep = n > 0
+        return Summary(self.grid, keys[keep], n[keep], sums[:, keep], self.starts)
+
+    def to_dyadic(self) -> Summary:
+        """The same rows on the dyadic grid; a summary that is on it already is returned as it is."""
+        if self.grid == "dyadic":
+            return self
+        cell = self.group * score_grid.CELLS + score_grid.cells(self.score)
+        keys, where = np.unique(cell, return_inverse=True)
+        n = np.bincount(where, self.n, len(keys)).astype(np.int64)
+        sums = np.stack([np.bincount(where, row, len(keys)) for row in self.sums])
+        starts = np.searchsorted(keys, np.arange(len(self.starts)) * score_grid.CELLS)
+        return Summary("dyadic", keys % score_grid.CELLS, n, sums, starts)
+
+    def groups(self) -> Iterator[Summary]:
+        """Each group as a summary of its own."""
+        ends = np.append(self.starts[1:], len(self.keys))
+        for start, end in zip(self.starts.tolist(), ends.tolist(), strict=True):
+            yield self.slice(start, end)
+
+    def slice(self, start: int, end: int) -> Summary:
+        """The cells from ``start`` up to ``end`` as one group."""
+        part = slice(start, end)
+        return Summary(self.grid, self.keys[part], self.n[part], self.sums[:, part], np.zeros(1, np.int64))
+
+    def only(self) -> Self:
+        """This summary, if it is one group: what the measures of a single group ask first."""
+        if len(self.starts) != 1:
+            raise errors.UsageError(
+                "CAL-407",
+                "a summary of one group is needed here",
+                cause=f"this one holds {len(self.starts)} groups",
+                fix="take one of summary.groups()",
+            )
+        return self
+
+    # ---------------------------------------------------------------- plain data
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and numbers: the JSON form."""
+        return {
+            "schema": "calibrant.summary/1",
+            "grid": self.grid,
+            "starts": self.starts.tolist(),
+            "keys": self.keys.tolist(),
+            "n": self.n.tolist(),
+            **{name: row.tolist() for name, row in zip(SUMS, self.sums, strict=True)},
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Summary:
+        """Read what ``to_dict`` wrote.
+
+        Raises
+        ------
+        ArtifactError
+            If the schema is unknown or the columns do not fit together.
+        """
+        expected = {"schema", "grid", "starts", "keys", "n", *SUMS}
+        if data.get("schema") != "calibrant.summary/1" or set(data) != expected:
+            raise errors.ArtifactError(
+                "CAL-604",
+                "this is not a summary that can be read here",
+                cause=f"schema {data.get('schema')!r}, fields {sorted(map(str, data))}",
+                fix="write it with Summary.to_dict() of a version of Calibrant not newer than this one",
+            )
+        summary = cls(
+            data["grid"],
+            np.asarray(data["keys"], np.int64),
+            np.asarray(data["n"], np.int64),
+            np.array([data[name] for name in SUMS], np.float64).reshape(len(SUMS), -1),
+            np.asarray(data["starts"], np.int64),
+        )
+        summary.check()
+        return summary
+
+    def check(self) -> None:
+        """Raise ArtifactError unless the columns fit together as the class says."""
+        k = len(self.keys)
+        steps = np.diff(self.keys)
+        inside = np.ones(max(k - 1, 0), bool)
+        inside[self.starts[1:] - 1] = False
+        fits = (
+            self.grid in ("dyadic", "distinct")
+            and self.n.shape == (k,)
+            and self.sums.shape == (len(SUMS), k)
+            and bool((self.n > 0).all())
+            and bool(np.isfinite(self.sums).all())
+            and bool((self.w > 0).all())
+            and bool((steps[inside] > 0).all())
+        )
+        if not fits:
+            raise errors.ArtifactError(
+                "CAL-604",
+                "the columns of this summary do not fit together",
+                cause="lengths differ, keys do not increase, or a count or weight is not positive and finite",
+                fix="write the summary again from its rows",
+            )
+
+
+def empty(grid: Grid = "dyadic") -> Summary:
+    """The summary of no rows: the neutral element of ``+``."""
+    nothing = np.zeros(0, np.int64)
+    return Summary(grid, nothing, nothing, np.zeros((len(SUMS), 0)), np.zeros(1, np.int64))
+
+
+def summarise(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    group_count: int | None = None,
+    grid: Grid = "dyadic",
+    detail: Detail = "full",
+) -> Summary:
+    """Summarise rows.
+
+    Parameters
+    ----------
+    scores
+        Shape (n,), in [0, 1].
+    labels
+        Shape (n,): booleans, 0/1, or rates in [0, 1].
+    weights
+        Shape (n,), non-negative and finite; None means 1 for every row.
+    groups
+        Shape (n,), integers in [0, group_count): one summary per group, stacked. None means one group.
+    group_count
+        Number of groups; every group must have at least one row of positive weight.
+    grid
+        ``dyadic`` (default; at most some 3,000 cells) or ``distinct`` (one cell per different score, exact).
+    detail
+        ``counts`` is two to four times faster and enough for fitting: scores count as the middle of their cell.
+        It needs the dyadic grid, labels 0/1, no weights and one group.
+
+    Raises
+    ------
+    ValueRangeError
+        For scores or labels outside [0, 1], NaN, negative weights or shapes that differ.
+
+    Examples
+    --------
+    >>> both = summarise([0.1, 0.4, 0.4], [0, 1, 0])
+    >>> both.rows, both.total("wy")
+    (array([3]), array([1.]))
+    >>> parts = summarise([0.1], [0]) + summarise([0.4, 0.4], [1, 0])
+    >>> bool(np.allclose(both.sums, parts.sums))
+    True
+    """
+    p, y, w = _checked(scores, labels, weights)
+    if groups is None:
+        if grid == "dyadic" and w is None and y.dtype == np.int8:
+            return _tally(p, y, detail)
+        codes, count = None, 1
+    else:
+        codes = np.asarray(groups, np.int64)
+        count = int(codes.max()) + 1 if group_count is None and len(codes) else group_count or 1
+    if detail == "counts":
+        raise errors.UsageError(
+            "CAL-408",
+            "a summary of counts alone needs the dyadic grid, labels 0/1, no weights and one group",
+            cause="at least one of those does not hold",
+            fix="leave out detail='counts'",
+        )
+    if w is not None and (w == 0.0).any():
+        keep = w > 0.0
+        p, y, w, codes = p[keep], y[keep], w[keep], None if codes is None else codes[keep]
+    return _group(p, y, w, codes, count, grid)
+
+
+def _checked(
+    scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None
+) -> tuple[Floats, NDArray[Any], Floats | None]:
+    """Arrays of one length; labels become int8 where they are 0/1, weights None where there are none."""
+    p = np.ascontiguousarray(scores, np.float64)
+    y = np.ascontiguousarray(labels)
+    w = None if weights is None else np.ascontiguousarray(weights, np.float64)
+    if p.ndim != 1 or y.shape != p.shape or (w is not None and w.shape != p.shape):
+        raise errors.ValueRangeError(
+            "CAL-301",
+            "scores, labels and weights must be one-dimensional and of one length",
+            cause=f"their shapes are {p.shape}, {y.shape}" + (f", {w.shape}" if w is not None else ""),
+            fix="pass one score, one label and (if any) one weight for every row",
+        )
+    if len(p) and not (p.min() >= 0.0 and p.max() <= 1.0):
+        raise _outside("scores", p)
+    if w is not None and len(w) and not (w.min() >= 0.0 and np.isfinite(w.max())):
+        raise errors.ValueRangeError(
+            "CAL-305",
+            "weights must be finite and not negative",
+            cause=f"{int((~(w >= 0) | ~np.isfinite(w)).sum())} of {len(w)} are not",
+            fix="drop those rows or correct their weights",
+        )
+    if y.dtype == np.bool_:
+        return p, y.view(np.int8), w
+    if y.dtype.kind not in "iuf" or (len(y) and not (y.min() >= 0 and y.max() <= 1)):
+        raise _outside("labels", y)
+    as_bits = y.astype(np.int8)
+    if y.dtype.kind in "iu" or np.array_equal(as_bits, y):
+        return p, as_bits, w
+    return p, y.astype(np.float64), w
+
+
+def _outside(what: str, values: NDArray[Any]) -> errors.ValueRangeError:
+    if values.dtype.kind not in "iuf":
+        cause = f"their type is {values.dtype}"
+    else:
+        bad = ~((values >= 0) & (values <= 1))
+        cause = f"{int(bad.sum())} of {len(values)} are outside or NaN, the first at row {int(bad.argmax())}"
+    return errors.ValueRangeError(
+        "CAL-302", f"{what} must be numbers in [0, 1]", cause=cause, fix="declare the scale, or drop those rows"
+    )
+
+
+def _tally(p: Floats, y: NDArray[np.int8], detail: Detail) -> Summary:
+    """One group of 0/1 labels without weights: bins by 2 * cell + label, block by block within the cache."""
+    size = 2 * score_grid.CELLS
+    counts = np.zeros(size, np.int64)
+    wp, wpp, loss = np.zeros(size), np.zeros(size), np.zeros(size)
+    work = score_grid.Workspace(min(BLOCK, max(len(p), 1)))
+    for start in range(0, len(p), BLOCK):
+        block, bits = p[start : start + BLOCK], y[start : start + BLOCK]
+        index = score_grid.cells(block, work)
+        index <<= 1
+        index += bits
+        counts += np.bincount(index, minlength=size)
+        if detail == "full":
+            wp += np.bincount(index, block, size)
+            square = np.multiply(block, block, out=work.u[: len(block)])
+            wpp += np.bincount(index, square, size)
+            loss += np.bincount(index, _log_loss(block, bits, work), size)
+    used = np.flatnonzero(counts[0::2] + counts[1::2])
+    zeros, ones = counts[0::2][used], counts[1::2][used]
+    n = zeros + ones
+    if detail == "counts":
+        center = score_grid.geometry().center[used]
+        p1, p2, py = n * center, n * center**2, ones * center
+        clipped = np.clip(center, EPSILON, 1.0 - EPSILON)
+        losses = -(ones * np.log(clipped) + zeros * np.log1p(-clipped))
+    else:
+        p1, p2, losses = ((column[0::2] + column[1::2])[used] for column in (wp, wpp, loss))
+        py = wp[1::2][used]
+    sums = np.stack([n, ones, ones, p1, p2, py, n, p1 - p2, losses]).astype(np.float64)
+    return Summary("dyadic", used, n, sums, np.zeros(1, np.int64))
+
+
+def _log_loss(p: Floats, y: NDArray[np.int8], work: score_grid.Workspace) -> Floats:
+    """-log of the probability given to what happened: one logarithm a row."""
+    told = work.t[: len(p)]
+    np.subtract(1.0, p, out=told)
+    np.copyto(told, p, where=y.view(np.bool_))
+    np.clip(told, EPSILON, 1.0 - EPSILON, out=told)
+    np.log(told, out=told)
+    return np.negative(told, out=told)
+
+
+def _group(
+    p: Floats, y: NDArray[Any], w: Floats | None, codes: Ints | None, count: int, grid: Grid
+) -> Summary:
+    """The general case: any labels, weights, groups and grid."""
+    if not len(p):
+        return replace(empty(grid), starts=np.zeros(count, np.int64))
+    if grid == "distinct":
+        scores, cell = np.unique(p + 0.0, return_inverse=True)
+        width = len(scores)
+    else:
+        scores, cell, width = None, score_grid.cells(p), score_grid.CELLS
+    key = cell if codes is None else codes * width + cell
+    if count * width <= max(4 * len(p), 1 << 16):
+        index, names = key, None
+        length = count * width
+    else:
+        names, index = np.unique(key, return_inverse=True)
+        length = len(names)
+    n = np.bincount(index, minlength=length)
+    used = np.flatnonzero(n)
+    sums = np.empty((len(SUMS), len(used)))
+    for row, values in enumerate(_terms(p, y, w)):
+        sums[row] = n[used] if values is None else np.bincount(index, values, length)[used]
+    key = used if names is None else names[used]
+    starts = np.searchsorted(key, np.arange(count) * width)
+    cell = key % width
+    keys = cell if scores is None else scores[cell].view(np.int64)
+    summary = Summary(grid, keys, n[used], sums, starts)
+    if (np.diff(np.append(starts, len(key))) == 0).any():
+        raise errors.ValueRangeError(
+            "CAL-306",
+            "every group needs at least one row of positive weight",
+            cause="some group has none",
+            fix="leave out empty groups, or drop rows of weight zero first",
+        )
+    return summary
+
+
+def _terms(p: Floats, y: NDArray[Any], w: Floats | None) -> Iterator[Floats | None]:
+    """The nine terms of a row in the order of SUMS; None stands for 1."""
+    one = w if w is not None else np.ones(len(p))
+    wp, wy = (p, y.astype(np.float64)) if w is None else (w * p, w * y)
+    yield w
+    yield wy
+    yield wy * y
+    yield wp
+    yield wp * p
+    yield wp * y
+    yield None if w is None else w * w
+    yield one * wp * (1.0 - p)
+    clipped = np.clip(p, EPSILON, 1.0 - EPSILON)
+    if y.dtype == np.int8:
+        yield -one * np.log(np.where(y.view(np.bool_), clipped, 1.0 - clipped))
+    else:
+        yield -(wy * np.log(clipped) + (one - wy) * np.log1p(-clipped))
