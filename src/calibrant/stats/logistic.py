@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 MAX_STEPS = 100
-TOLERANCE = 1e-10
+TOLERANCE = 1e-12
+#: Smallest eigenvalue of the information, per row, below which the classes count as separated.
+SEPARATED = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ def fit(design: Floats, label_sums: Floats, weights: Floats, *, offset: Floats |
         decrement = float(gradient @ step)
         if not np.isfinite(decrement) or np.abs(step).max() > 1e6:
             break
-        if decrement <= TOLERANCE * max(1.0, TOLERANCE * abs(value)):
-            converged = True
+        if decrement <= TOLERANCE:
+            converged, beta = True, beta + step
             break
         size = 1.0
         while True:
@@ -80,8 +82,10 @@ def fit(design: Floats, label_sums: Floats, weights: Floats, *, offset: Floats |
                 break
             size /= 2.0
         beta, eta, value = beta + size * step, trial, reached
-    covariance = np.linalg.pinv(information) if converged else np.full_like(information, np.inf)
-    return LogisticFit(beta, covariance, converged and bool(np.isfinite(covariance).all()))
+    # separated classes: the likelihood has no maximum, the information vanishes on the way to infinity
+    converged = converged and bool(np.linalg.eigvalsh(information)[0] > SEPARATED * weights.sum())
+    covariance = np.asarray(np.linalg.inv(information)) if converged else np.full_like(information, np.inf)
+    return LogisticFit(beta, covariance, converged)
 
 
 def _likelihood(eta: Floats, label_sums: Floats, weights: Floats) -> float:
@@ -135,8 +139,9 @@ def fit_lines(x: Floats, label_sums: Floats, weights: Floats, starts: NDArray[np
         safe = np.where(solvable, determinant, 1.0)
         step = np.stack([c * g0 - b * g1, a * g1 - b * g0], axis=1) / safe[:, None]
         decrement = g0 * step[:, 0] + g1 * step[:, 1]
-        done = solvable & (decrement <= TOLERANCE * np.maximum(1.0, TOLERANCE * np.abs(value)))
+        done = solvable & (decrement <= TOLERANCE)
         converged |= active & done
+        beta = np.where((active & done)[:, None], beta + step, beta)
         active &= solvable & ~done & (np.abs(step).max(axis=1) < 1e3)
         if not active.any():
             break
@@ -149,6 +154,7 @@ def fit_lines(x: Floats, label_sums: Floats, weights: Floats, starts: NDArray[np
                 break
             size = np.where(worse, size / 2.0, size)
         beta, value = beta + size[:, None] * step, np.where(active, reached, value)
+    converged &= a > SEPARATED * totals(weights)
     determinant = np.where(converged, a * c - b * b, 1.0)
     covariance = np.stack([np.stack([c, -b], 1), np.stack([-b, a], 1)], 1) / determinant[:, None, None]
     covariance[~converged] = np.inf

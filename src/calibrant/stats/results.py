@@ -35,7 +35,13 @@ class Estimate:
             raise AssertionError("an Estimate is finite; missing data is Insufficient")
 
     def to_dict(self) -> dict[str, float | str | None]:
-        return {"value": self.value, "low": self.low, "high": self.high, "level": self.level, "method": self.method}
+        return {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "level": self.level,
+            "method": self.method,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,22 +66,22 @@ class Summary:
     @property
     def w(self) -> Floats:
         """Sum of weights."""
-        return self.sums[0]
+        return np.asarray(self.sums[0])
 
     @property
     def wy(self) -> Floats:
         """Sum of weight times label."""
-        return self.sums[1]
+        return np.asarray(self.sums[1])
 
     @property
     def ww(self) -> Floats:
         """Sum of squared weights."""
-        return self.sums[6]
+        return np.asarray(self.sums[6])
 
     @property
     def wwv(self) -> Floats:
         """Sum of squared weight times p (1 - p): the variance of the label sum if the scores are right."""
-        return self.sums[7]
+        return np.asarray(self.sums[7])
 
     @property
     def score(self) -> Floats:
@@ -201,7 +201,7 @@ class Summary:
             return self
         cell = self.group * score_grid.CELLS + score_grid.cells(self.score)
         keys, where = np.unique(cell, return_inverse=True)
-        n = np.bincount(where, self.n, len(keys)).astype(np.int64)
+        n = np.bincount(where, self.n.astype(np.float64), len(keys)).astype(np.int64)
         sums = np.stack([np.bincount(where, row, len(keys)) for row in self.sums])
         starts = np.searchsorted(keys, np.arange(len(self.starts)) * score_grid.CELLS)
         return Summary("dyadic", keys % score_grid.CELLS, n, sums, starts)
@@ -325,8 +325,8 @@ def summarise(
     grid
         ``dyadic`` (default; at most some 3,000 cells) or ``distinct`` (one cell per different score, exact).
     detail
-        ``counts`` is two to four times faster and enough for fitting: scores count as the middle of their cell.
-        It needs the dyadic grid, labels 0/1, no weights and one group.
+        ``counts`` is two to four times faster and enough for fitting: scores count as the middle of their
+        cell. It needs the dyadic grid, labels 0/1, no weights and one group.
 
     Raises
     ------
@@ -343,8 +343,9 @@ def summarise(
     True
     """
     p, y, w = _checked(scores, labels, weights)
+    plain = grid == "dyadic" and w is None and y.dtype == np.int8
     if groups is None:
-        if grid == "dyadic" and w is None and y.dtype == np.int8:
+        if plain:
             return _tally(p, y, detail)
         codes, count = None, 1
     else:
@@ -357,6 +358,9 @@ def summarise(
             cause="at least one of those does not hold",
             fix="leave out detail='counts'",
         )
+    _check_scores(p)
+    if plain and codes is not None and count * score_grid.CELLS <= max(len(p), 1 << 16):
+        return _no_empty_group(_tally_groups(p, y, codes, count))
     if w is not None and (w == 0.0).any():
         keep = w > 0.0
         p, y, w, codes = p[keep], y[keep], w[keep], None if codes is None else codes[keep]
@@ -377,8 +381,6 @@ def _checked(
             cause=f"their shapes are {p.shape}, {y.shape}" + (f", {w.shape}" if w is not None else ""),
             fix="pass one score, one label and (if any) one weight for every row",
         )
-    if len(p) and not (p.min() >= 0.0 and p.max() <= 1.0):
-        raise _outside("scores", p)
     if w is not None and len(w) and not (w.min() >= 0.0 and np.isfinite(w.max())):
         raise errors.ValueRangeError(
             "CAL-305",
@@ -396,47 +398,81 @@ def _checked(
     return p, y.astype(np.float64), w
 
 
+def _check_scores(p: Floats) -> None:
+    if len(p) and not (p.min() >= 0.0 and p.max() <= 1.0):
+        raise _outside("scores", p)
+
+
 def _outside(what: str, values: NDArray[Any]) -> errors.ValueRangeError:
     if values.dtype.kind not in "iuf":
         cause = f"their type is {values.dtype}"
     else:
         bad = ~((values >= 0) & (values <= 1))
         cause = f"{int(bad.sum())} of {len(values)} are outside or NaN, the first at row {int(bad.argmax())}"
-    return errors.ValueRangeError(
-        "CAL-302", f"{what} must be numbers in [0, 1]", cause=cause, fix="declare the scale, or drop those rows"
-    )
+    fix = "declare the scale, or drop those rows"
+    return errors.ValueRangeError("CAL-302", f"{what} must be numbers in [0, 1]", cause=cause, fix=fix)
 
 
 def _tally(p: Floats, y: NDArray[np.int8], detail: Detail) -> Summary:
     """One group of 0/1 labels without weights: bins by 2 * cell + label, block by block within the cache."""
     size = 2 * score_grid.CELLS
-    counts = np.zeros(size, np.int64)
-    wp, wpp, loss = np.zeros(size), np.zeros(size), np.zeros(size)
+    counts, columns = np.zeros(size, np.int64), np.zeros((3, size))
     work = score_grid.Workspace(min(BLOCK, max(len(p), 1)))
     for start in range(0, len(p), BLOCK):
         block, bits = p[start : start + BLOCK], y[start : start + BLOCK]
+        _check_scores(block)
         index = score_grid.cells(block, work)
         index <<= 1
         index += bits
         counts += np.bincount(index, minlength=size)
         if detail == "full":
-            wp += np.bincount(index, block, size)
-            square = np.multiply(block, block, out=work.u[: len(block)])
-            wpp += np.bincount(index, square, size)
-            loss += np.bincount(index, _log_loss(block, bits, work), size)
-    used = np.flatnonzero(counts[0::2] + counts[1::2])
-    zeros, ones = counts[0::2][used], counts[1::2][used]
-    n = zeros + ones
+            columns[0] += np.bincount(index, block, size)
+            columns[1] += np.bincount(index, np.multiply(block, block, out=work.u[: len(block)]), size)
+            columns[2] += np.bincount(index, _log_loss(block, bits, work), size)
+    used, sums, n = _fold(counts, columns)
     if detail == "counts":
         center = score_grid.geometry().center[used]
-        p1, p2, py = n * center, n * center**2, ones * center
         clipped = np.clip(center, EPSILON, 1.0 - EPSILON)
-        losses = -(ones * np.log(clipped) + zeros * np.log1p(-clipped))
-    else:
-        p1, p2, losses = ((column[0::2] + column[1::2])[used] for column in (wp, wpp, loss))
-        py = wp[1::2][used]
-    sums = np.stack([n, ones, ones, p1, p2, py, n, p1 - p2, losses]).astype(np.float64)
+        ones = sums[1]
+        sums[3], sums[4], sums[5] = n * center, n * center**2, ones * center
+        sums[7] = sums[3] - sums[4]
+        sums[8] = -(ones * np.log(clipped) + (n - ones) * np.log1p(-clipped))
     return Summary("dyadic", used, n, sums, np.zeros(1, np.int64))
+
+
+def _tally_groups(p: Floats, y: NDArray[np.int8], codes: Ints, count: int) -> Summary:
+    """The same for several groups on the dyadic grid: block by block to bin names, then one pass for each sum."""
+    index, loss = np.empty(len(p), np.int64), np.empty(len(p))
+    work = score_grid.Workspace(min(BLOCK, max(len(p), 1)))
+    for start in range(0, len(p), BLOCK):
+        part = slice(start, start + BLOCK)
+        block, bits = p[part], y[part]
+        _check_scores(block)
+        cell = score_grid.cells(block, work)
+        np.multiply(codes[part], score_grid.CELLS, out=index[part])
+        index[part] += cell
+        index[part] <<= 1
+        index[part] += bits
+        loss[part] = _log_loss(block, bits, work)
+    size = 2 * count * score_grid.CELLS
+    columns = np.empty((3, size))
+    counts = np.bincount(index, minlength=size)
+    columns[0] = np.bincount(index, p, size)
+    columns[2] = np.bincount(index, loss, size)
+    columns[1] = np.bincount(index, np.multiply(p, p, out=loss), size)
+    used, sums, n = _fold(counts, columns)
+    starts = np.searchsorted(used, np.arange(count) * score_grid.CELLS)
+    return Summary("dyadic", used % score_grid.CELLS, n, sums, starts)
+
+
+def _fold(counts: Ints, columns: Floats) -> tuple[Ints, Floats, Ints]:
+    """From bins by 2 * cell + label to the occupied cells, their nine sums and their counts."""
+    zeros, ones = counts[0::2], counts[1::2]
+    used = np.flatnonzero(zeros + ones)
+    label_sums = ones[used].astype(np.float64)
+    n = zeros[used] + ones[used]
+    p1, p2, loss = (columns[:, 0::2] + columns[:, 1::2])[:, used]
+    return used, np.stack([n, label_sums, label_sums, p1, p2, columns[0, 1::2][used], n, p1 - p2, loss]), n
 
 
 def _log_loss(p: Floats, y: NDArray[np.int8], work: score_grid.Workspace) -> Floats:
@@ -449,9 +485,7 @@ def _log_loss(p: Floats, y: NDArray[np.int8], work: score_grid.Workspace) -> Flo
     return np.negative(told, out=told)
 
 
-def _group(
-    p: Floats, y: NDArray[Any], w: Floats | None, codes: Ints | None, count: int, grid: Grid
-) -> Summary:
+def _group(p: Floats, y: NDArray[Any], w: Floats | None, codes: Ints | None, count: int, grid: Grid) -> Summary:
     """The general case: any labels, weights, groups and grid."""
     if not len(p):
         return replace(empty(grid), starts=np.zeros(count, np.int64))
@@ -476,8 +510,11 @@ def _group(
     starts = np.searchsorted(key, np.arange(count) * width)
     cell = key % width
     keys = cell if scores is None else scores[cell].view(np.int64)
-    summary = Summary(grid, keys, n[used], sums, starts)
-    if (np.diff(np.append(starts, len(key))) == 0).any():
+    return _no_empty_group(Summary(grid, keys, n[used], sums, starts))
+
+
+def _no_empty_group(summary: Summary) -> Summary:
+    if (np.diff(np.append(summary.starts, len(summary.keys))) == 0).any():
         raise errors.ValueRangeError(
             "CAL-306",
             "every group needs at least one row of positive weight",
