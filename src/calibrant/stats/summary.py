@@ -202,9 +202,36 @@ class Summary:
         cell = self.group * score_grid.CELLS + score_grid.cells(self.score)
         keys, where = np.unique(cell, return_inverse=True)
         n = np.bincount(where, self.n.astype(np.float64), len(keys)).astype(np.int64)
-        sums = np.stack([np.bincount(where, row, len(keys)) for row in self.sums])
+        sums: Floats = np.stack([np.bincount(where, row, len(keys)) for row in self.sums])
         starts = np.searchsorted(keys, np.arange(len(self.starts)) * score_grid.CELLS)
         return Summary("dyadic", keys % score_grid.CELLS, n, sums, starts)
+
+    def moved(self, scores: Floats) -> Summary:
+        """The same labels with other scores, one per cell: what a map would make of these rows.
+
+        ``scores`` has shape (k,), in [0, 1]. The result is on the distinct grid; cells that the map made equal
+        become one. Exact on the distinct grid; on the dyadic grid all rows of a cell get the cell's new score.
+        """
+        group, w, p = self.group, self.w, scores + 0.0
+        clipped = np.clip(p, EPSILON, 1.0 - EPSILON)
+        loss = -(self.wy * np.log(clipped) + (w - self.wy) * np.log1p(-clipped))
+        moved = np.stack(
+            [w, self.wy, self.sums[2], w * p, w * p * p, self.wy * p, self.ww, self.ww * p * (1.0 - p), loss]
+        )
+        order = np.lexsort((p, group))
+        first = np.ones(len(p), bool)
+        first[1:] = (np.diff(p[order]) != 0.0) | (np.diff(group[order]) != 0)
+        begins = np.flatnonzero(first)
+        if not len(begins):
+            return Summary("distinct", self.keys, self.n, self.sums, self.starts)
+        starts = np.searchsorted(group[order][begins], np.arange(len(self.starts)))
+        return Summary(
+            "distinct",
+            p[order][begins].view(np.int64),
+            np.add.reduceat(self.n[order], begins),
+            np.add.reduceat(moved[:, order], begins, axis=1),
+            starts,
+        )
 
     def groups(self) -> Iterator[Summary]:
         """Each group as a summary of its own."""
