@@ -1,0 +1,95 @@
+# The front door. `make demo` and `make test` need only Python 3.11+, make and a network: they make their own .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# a person's own pip configuration may add warnings, never packages: versions come from constraints.txt
+PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt
+PYTEST_OPTIONS ?= -n 2
+OTHER_PYTHONS ?= 3.12 3.13
+BENCH ?=
+BENCH_EXTRA ?= bench
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types contracts docs docs-serve doctest nightly bench test-all-pythons constraints clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.has-runtime  ## the demonstration: real flights, a report and a calibrator in demo/
+	$(BIN)/calibrant demo --out demo
+
+test: $(VENV)/.has-test  ## the quick tests and doctests
+	$(BIN)/python -m pytest -q -m "not theory" $(PYTEST_OPTIONS)
+
+nightly: $(VENV)/.has-test  ## the theorems by simulation (slow)
+	$(BIN)/python -m pytest -q -m theory $(PYTEST_OPTIONS)
+
+check: lint types contracts docs test  ## lint, types, import contracts, docs, doctests, tests
+
+lint: $(VENV)/.has-dev  ## ruff: rules and format
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
+
+types: $(VENV)/.has-dev  ## mypy --strict
+	$(BIN)/mypy --strict
+
+contracts: $(VENV)/.has-dev  ## which room may import which
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.has-dev  ## build the documentation into site/, warnings are errors
+	DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(VENV)/.has-dev  ## read the documentation in a browser
+	$(BIN)/mkdocs serve
+
+doctest: $(VENV)/.has-test  ## the examples in docstrings alone
+	$(BIN)/python -m pytest -q src
+
+bench: .venv-bench/.has-bench  ## benchmarks against peers; BENCH="--rows 1000000" for a small run
+	.venv-bench/bin/python -m benchmarks $(BENCH)
+
+# Other Pythons, where the machine has them: pyenv's, or python3.X on the PATH.
+test-all-pythons:  ## the tests on Python 3.12 and 3.13 where they lie
+	@for version in $(OTHER_PYTHONS); do \
+	  found=""; \
+	  for candidate in $$HOME/.pyenv/versions/$$version*/bin/python $$(command -v python$$version); do \
+	    if [ -x "$$candidate" ] && "$$candidate" -c 'import venv' 2>/dev/null; then found="$$candidate"; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then echo "Python $$version: not on this machine, not tested"; continue; fi; \
+	  echo "Python $$version: $$found"; \
+	  $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON="$$found" || exit 1; \
+	done
+
+constraints: $(VENV)/.has-dev .venv-bench/.has-bench  ## write constraints.txt from what is installed
+	{ sed -n '/^#/p' constraints.txt; \
+	  { $(BIN)/python -m pip freeze --exclude-editable; .venv-bench/bin/python -m pip freeze --exclude-editable; } \
+	  | grep '==' | sort -fu; } > constraints.new && mv constraints.new constraints.txt
+
+clean:  ## remove what the other targets made
+	rm -rf .venv .venv-bench $(addprefix .venv-,$(OTHER_PYTHONS)) site demo .mypy_cache .ruff_cache .pytest_cache \
+	  .hypothesis .import_linter_cache
+
+# ---- environments: a stamp for each, so that nothing is installed twice
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.has-runtime: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.has-test: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[test]'
+	@touch $@
+
+$(VENV)/.has-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.has-test $(VENV)/.has-runtime
+
+.venv-bench/.has-bench: pyproject.toml constraints.txt
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-bench/bin/python -m pip install --quiet -c constraints.txt -e '.[$(BENCH_EXTRA)]'
+	@touch $@
