@@ -1,0 +1,106 @@
+"""Write docs/errors.md from the places in the source where errors are raised: `make errors`."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = re.compile(r"CAL-\d{3}")
+FAMILIES = {
+    "1": ("Sources", "A file or stream that cannot be read."),
+    "2": ("Columns", "A column that is missing, doubled or of the wrong type."),
+    "3": ("Values", "Values that no honest number can be computed from."),
+    "4": ("Options", "Options that contradict each other or make no sense."),
+    "5": ("Fits", "A map that must not be fitted to these data."),
+    "6": ("Artifacts", "A calibrator or summary that cannot be trusted."),
+    "7": ("Extras", "An optional dependency that is not installed."),
+}
+INTRODUCTION = """\
+# Errors
+
+Every error that Calibrant raises on purpose has a stable code, says what happened, why, and how to fix it, in at
+most six lines. On the command line it goes to standard error, nothing is written, and the exit code is 2. In
+Python it is a `calibrant.errors.CalibrantError` with the attributes `code`, `what`, `cause` and `fix`; the classes
+also derive from `ValueError` (or `ImportError`), so that existing handlers catch them.
+
+Codes never change their meaning. An ellipsis (…) stands for what depends on the case.
+"""
+
+
+class Site(NamedTuple):
+    """One place where a code is raised: what it says, as far as the source tells."""
+
+    what: str
+    cause: str
+    fix: str
+
+
+def text(node: ast.expr | None) -> str:
+    """A literal message, with … for whatever is computed."""
+    match node:
+        case ast.Constant(value=str(value)):
+            return value
+        case ast.JoinedStr(values=values):
+            return "".join(text(value) for value in values)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return text(left) + text(right)
+        case _:
+            return "…"
+
+
+def sites(source: Path) -> dict[str, list[Site]]:
+    """All places, by code, in the order of files and lines."""
+    found: dict[str, list[Site]] = defaultdict(list)
+    for path in sorted(source.rglob("*.py")):
+        for code, call in calls(ast.parse(path.read_text(encoding="utf-8"))):
+            named = {keyword.arg: keyword.value for keyword in call.keywords}
+            what = text(call.args[1]) if len(call.args) > 1 else "…"
+            site = Site(what, text(named.get("cause")), text(named.get("fix")))
+            if site not in found[code]:
+                found[code].append(site)
+    return found
+
+
+def calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            code = node.args[0].value
+            if isinstance(code, str) and CODE.fullmatch(code):
+                yield code, node
+
+
+def render(found: dict[str, list[Site]]) -> str:
+    parts = [INTRODUCTION]
+    for digit, (title, sentence) in FAMILIES.items():
+        codes = [code for code in sorted(found) if code[4] == digit]
+        if codes:
+            parts.append(f"## {title}: CAL-{digit}xx\n\n{sentence}\n")
+        parts += [entry(code, found[code]) for code in codes]
+    return "\n".join(parts)
+
+
+def entry(code: str, places: list[Site]) -> str:
+    lines = [f"### {code}", ""]
+    for site in places:
+        lines.append(f"**{plain(site.what)}**")
+        lines += [f"<br>cause: {plain(site.cause)}"] if site.cause.strip(" …") else []
+        lines += [f"<br>fix: {plain(site.fix)}"] if site.fix.strip(" …") else []
+        lines.append("")
+    return "\n".join(lines)
+
+
+def plain(message: str) -> str:
+    """Markdown that shows the message as it is."""
+    return re.sub(r"([*_`<\[\]])", r"\\\1", re.sub(r"…(\s*…)+", "…", message))
+
+
+if __name__ == "__main__":
+    page = ROOT / "docs" / "errors.md"
+    page.write_text(render(sites(ROOT / "src" / "calibrant")), encoding="utf-8")
+    sys.stdout.write(f"{page.relative_to(ROOT)}: {len(re.findall('^### ', page.read_text(), flags=re.MULTILINE))} codes\n")
