@@ -49,7 +49,7 @@ docs-serve: $(VENV)/.has-dev  ## read the documentation in a browser
 doctest: $(VENV)/.has-test  ## the examples in docstrings alone
 	$(BIN)/python -m pytest -q src
 
-bench: .venv-bench/.has-bench  ## benchmarks against peers; BENCH="--rows 1000000" for a small run
+bench: .venv-bench/.has-$(BENCH_EXTRA)  ## benchmarks against peers; BENCH="--rows 1000000" for a small run, BENCH_EXTRA=bench-torch for more peers
 	.venv-bench/bin/python -m benchmarks $(BENCH)
 
 # Other Pythons, where the machine has them: pyenv's, or python3.X on the PATH.
@@ -64,7 +64,7 @@ test-all-pythons:  ## the tests on Python 3.12 and 3.13 where they lie
 	  $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON="$$found" || exit 1; \
 	done
 
-constraints: $(VENV)/.has-dev .venv-bench/.has-bench  ## write constraints.txt from what is installed
+constraints: $(VENV)/.has-dev .venv-bench/.has-$(BENCH_EXTRA)  ## write constraints.txt from what is installed
 	{ sed -n '/^#/p' constraints.txt; \
 	  { $(BIN)/python -m pip freeze --exclude-editable; .venv-bench/bin/python -m pip freeze --exclude-editable; } \
 	  | grep '==' | sort -fu; } > constraints.new && mv constraints.new constraints.txt
@@ -92,7 +92,7 @@ $(VENV)/.has-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.has-test $(VENV)/.has-runtime
 
-.venv-bench/.has-bench: pyproject.toml constraints.txt
+.venv-bench/.has-$(BENCH_EXTRA): pyproject.toml constraints.txt
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-bench/bin/python -m pip install --quiet -c constraints.txt -e '.[$(BENCH_EXTRA)]'
 	@touch $@
