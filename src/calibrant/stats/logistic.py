@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant.calibrators import scales
+
 Floats = NDArray[np.float64]
 
 MAX_STEPS = 100
@@ -61,7 +63,7 @@ def fit(design: Floats, label_sums: Floats, weights: Floats, *, offset: Floats |
     information = np.eye(len(beta))
     converged = False
     for _ in range(MAX_STEPS):
-        q = 1.0 / (1.0 + np.exp(-eta))
+        q = scales.expit(eta)
         gradient = design.T @ (label_sums - weights * q)
         information = (design.T * (weights * q * (1.0 - q))) @ design
         try:
@@ -130,7 +132,7 @@ def fit_lines(x: Floats, label_sums: Floats, weights: Floats, starts: NDArray[np
     value = likelihood(beta)
     a = b = c = np.ones(g)
     for _ in range(MAX_STEPS):
-        q = 1.0 / (1.0 + np.exp(-(beta[group, 0] + beta[group, 1] * x)))
+        q = scales.expit(beta[group, 0] + beta[group, 1] * x)
         residual, v = label_sums - weights * q, weights * q * (1.0 - q)
         g0, g1 = totals(residual), totals(residual * x)
         a, b, c = totals(v), totals(v * x), totals(v * x * x)
