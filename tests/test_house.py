@@ -134,7 +134,7 @@ def test_every_direct_dependency_is_pinned_for_the_tests() -> None:
 
 
 #: Peers that bring torch, measured only by `make bench BENCH_EXTRA=bench-torch`.
-OPTIONAL_PEERS = {"netcal", "probmetrics", "torch"}
+OPTIONAL_PEERS = {"netcal", "numba", "probmetrics", "torch"}
 
 
 # ---------------------------------------------------------------- rooms
