@@ -18,6 +18,8 @@ MAX_STEPS = 100
 TOLERANCE = 1e-12
 #: Smallest eigenvalue of the information, per row, below which the classes count as separated.
 SEPARATED = 1e-9
+#: A sum of a million terms is known to this relative precision: a smaller loss of likelihood is no loss.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def fit(design: Floats, label_sums: Floats, weights: Floats, *, offset: Floats |
         while True:
             trial = base + design @ (beta + size * step)
             reached = _likelihood(trial, label_sums, weights)
-            if reached >= value or size < 1e-8:
+            if reached >= value - ROUNDING * abs(value) or size < 1e-8:
                 break
             size /= 2.0
         beta, eta, value = beta + size * step, trial, reached
@@ -151,7 +153,7 @@ def fit_lines(x: Floats, label_sums: Floats, weights: Floats, starts: NDArray[np
         for _ in range(30):
             trial = beta + size[:, None] * step
             reached = likelihood(trial)
-            worse = active & (reached < value)
+            worse = active & (reached < value - ROUNDING * np.abs(value))
             if not worse.any():
                 break
             size = np.where(worse, size / 2.0, size)
