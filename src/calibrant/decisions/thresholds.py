@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias, assert_never
 
 import numpy as np
 
@@ -42,6 +42,48 @@ class Choice:
             "sentence": self.sentence,
             "expected": {name: measured.to_dict() for name, measured in self.expected.items()},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Aim: of the rows acted on, at least this share are positive."""
+
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Aim: of the positive rows, at least this share are acted on."""
+
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Aim: no more than ``per_day`` of the ``rows_per_day`` that arrive are acted on."""
+
+    per_day: float
+    rows_per_day: float
+
+
+Objective: TypeAlias = costing.Costs | Precision | Recall | Capacity
+
+
+def choose(
+    calibrated: summaries.Summary, objective: Objective, *, level: float = 0.95
+) -> Choice | results.Insufficient:
+    """The threshold for an objective; see the function for each of them."""
+    match objective:
+        case costing.Costs():
+            return from_costs(calibrated, objective, level=level)
+        case Precision(target):
+            return for_precision(calibrated, target, level=level)
+        case Recall(target):
+            return for_recall(calibrated, target, level=level)
+        case Capacity(per_day, rows_per_day):
+            return for_capacity(calibrated, per_day, rows_per_day=rows_per_day, level=level)
+        case _:
+            assert_never(objective)
 
 
 def from_costs(calibrated: summaries.Summary, costs: costing.Costs, *, level: float = 0.95) -> Choice:
