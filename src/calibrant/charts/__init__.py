@@ -22,6 +22,6 @@ if TYPE_CHECKING:
 
 def show(found: reliability.Reliability, *, title: str = "Reliability diagram") -> chart.Chart:
     """The reliability diagram as a Chart, which a notebook draws by itself."""
-    from calibrant.charts import reliability as diagram  # the drawing room opens when something is drawn
+    from calibrant.charts import diagram  # the drawing room opens when something is drawn
 
     return diagram.draw(found, title=title)

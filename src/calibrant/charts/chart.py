@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from calibrant import errors
 from calibrant.charts import theme
 
 #: The version of the grammar that specs are drawn with; the newest of major version 5 that every release knows.
@@ -60,10 +61,14 @@ class Chart:
         drawn: bytes = vl_convert.vegalite_to_png(self.spec, vl_version=GRAMMAR, scale=scale, allowed_base_urls=[])
         return drawn
 
-    def html(self) -> str:
-        """An HTML figure: the drawing inline, in colours that a page may redefine, and its table as a download."""
-        figure = _themed(self.svg())
-        return f'<figure class="chart">{figure}<figcaption>{self.download()}</figcaption></figure>'
+    def inline(self) -> str:
+        """The drawing for a page: its colours are variables that the page may set."""
+        return _themed(self.svg())
+
+    def html(self, *, data: bool = True) -> str:
+        """An HTML figure: the drawing inline and, unless told otherwise, its table as a download."""
+        caption = f"<figcaption>{self.download()}</figcaption>" if data else ""
+        return f'<figure class="chart">{self.inline()}{caption}</figure>'
 
     def download(self, *, text: str = "Data of this chart (CSV)") -> str:
         """A link that holds the table itself."""
@@ -87,8 +92,6 @@ class Chart:
             case ".json":
                 path.write_text(json.dumps(self.spec), encoding="utf-8")
             case ending:
-                from calibrant import errors
-
                 raise errors.UsageError(
                     "CAL-441",
                     f"a chart cannot be written as {ending or 'a file without ending'}",
@@ -103,7 +106,7 @@ class Chart:
         title = self.spec.get("title")
         return str(title["text"]) if isinstance(title, dict) else self.alt
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """What a notebook shows: the spec to those that can draw it, the SVG to all others."""
         return {MIME: self.spec, "image/svg+xml": self.svg(), "text/plain": self.alt}
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from calibrant.charts import chart, theme
-from calibrant.charts import reliability as diagram
+from calibrant.charts import chart, diagram, theme
 from calibrant.evidence import reliability
 
 
@@ -32,18 +33,34 @@ def draw(
     title: str | None = "Cohorts, strongest evidence first",
 ) -> chart.Chart:
     """Draw at most ``most`` cohorts; how many are left out is said in the subtitle."""
-    ordered = sorted(panels, key=lambda panel: (panel.p_adjusted, panel.name))
-    shown = ordered[:most]
+    shown = ordered(panels)[:most]
     ruler = theme.Ruler.of(overall, *(panel.found for panel in shown))
-    left_out = f"{len(ordered) - len(shown)} more cohorts are in the table." if len(ordered) > len(shown) else ""
+    left_out = f"{len(panels) - len(shown)} more cohorts are in the table." if len(panels) > len(shown) else ""
     body = {
         "concat": [_panel(panel, overall, ruler, width) for panel in shown],
         "columns": columns,
         "spacing": {"row": 14, "column": 12},
     }
-    says = "blue: the cohort; thin grey line: all rows; grey area: where a perfect model of this size would stay; p: adjusted for the number of cohorts"
+    says = (
+        "blue: the cohort; thin grey line: all rows; grey area: where a perfect model of this size would stay; "
+        "p: adjusted for the number of cohorts"
+    )
     spec = theme.top(body, title=title, subtitle=[*_wrapped(says, columns * width), left_out])
     return chart.Chart(spec, describe(shown), table(shown))
+
+
+def ordered(panels: Sequence[Panel]) -> list[Panel]:
+    """The strongest evidence first; ties by name."""
+    return sorted(panels, key=lambda panel: (panel.p_adjusted, panel.name))
+
+
+def single(panel: Panel, overall: reliability.Reliability, ruler: theme.Ruler, *, width: int = 142) -> chart.Chart:
+    """One of the panels as a chart of its own, for a page that arranges them itself."""
+    body = _panel(panel, overall, ruler, width)
+    alt = f"Cohort {theme.plain(panel.name, longest=80)}: {diagram.describe(panel.found)}"
+    spec = theme.top(body, title=None)
+    spec["config"]["padding"] = 2
+    return chart.Chart(spec, alt, table([panel]))
 
 
 def describe(shown: Sequence[Panel]) -> str:
@@ -89,15 +106,11 @@ def _panel(panel: Panel, overall: reliability.Reliability, ruler: theme.Ruler, w
 
 def _wrapped(text: str, width: int) -> list[str]:
     """Lines that fit into a width in pixels; a letter of a subtitle is about 6 pixels wide."""
-    import textwrap
-
     return textwrap.wrap(text, max(30, int(width / 6)))
 
 
 def thin(found: reliability.Reliability, points: int = 60) -> reliability.Reliability:
     """The same diagram with at most so many points on its curve: small panels need no more."""
-    import dataclasses
-
     size = len(found.curve.score)
     if size <= points:
         return found

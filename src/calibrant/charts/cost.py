@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 
 from calibrant.charts import chart, theme
-from calibrant.decisions import costs
+
+if TYPE_CHECKING:
+    from calibrant.decisions import costs
 
 #: Points drawn; a curve may hold one for every distinct score.
 POINTS = 300

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calibrant.charts import chart, theme
-from calibrant.charts import reliability as diagram
+from calibrant.charts import chart, diagram, theme
 from calibrant.evidence import reliability
 
 CURVE = "observed rate less score"
@@ -32,7 +31,12 @@ def draw(
         "legend": theme.legend(columns=1 if width < 400 else 2),
     }
     axis = {"field": "low", "type": "quantitative", "scale": {"domain": [-reach, reach], "clamp": True}}
-    axis["axis"] = {"title": "rate − score", "format": "+.2~r", "tickCount": 5}
+    axis["axis"] = {
+        "title": "rate − score",
+        "format": "+.2~r",
+        "tickCount": 5,
+        "labelExpr": "datum.value == 0 ? '0' : datum.label",
+    }
     along = diagram.x(ruler, title="score" if ruler.axis == "probability" else "score (log-odds scale)")
     layers: list[theme.Spec] = [
         {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calibrant.charts import chart, held_out, theme
-from calibrant.charts import reliability as diagram
+from calibrant.charts import chart, diagram, held_out, theme
 from calibrant.evidence import reliability
 
 REFERENCE = "reference"
@@ -30,8 +29,8 @@ def draw(
         "width": width,
         "height": 120,
         "layer": [
-            _steps(reference.histogram, shares[REFERENCE], ruler, REFERENCE, scale, width),
-            _steps(current.histogram, shares[CURRENT], ruler, CURRENT, scale, width),
+            _steps(reference.histogram, shares[REFERENCE], ruler, REFERENCE, scale),
+            _steps(current.histogram, shares[CURRENT], ruler, CURRENT, scale),
         ],
     }
     lower_layers = [
@@ -66,7 +65,7 @@ def _shares(bars: reliability.Histogram) -> np.ndarray[tuple[int], np.dtype[np.f
 
 
 def _steps(
-    bars: reliability.Histogram, share: theme.Floats, ruler: theme.Ruler, name: str, scale: theme.Spec, width: int
+    bars: reliability.Histogram, share: theme.Floats, ruler: theme.Ruler, name: str, scale: theme.Spec
 ) -> theme.Spec:
     """The outline of a histogram, so that two can lie over each other."""
     edges = ruler.place(np.append(bars.left, bars.right[-1]))

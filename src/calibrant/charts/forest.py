@@ -87,7 +87,8 @@ def draw(
 def describe(rows: Sequence[Row], ideal: float, measure: str) -> str:
     found = [row.estimate for row in rows if isinstance(row.estimate, results.Estimate)]
     away = sum(_side(estimate, ideal) == "it does not" for estimate in found)
-    return f"{measure} of {len(found)} cohorts with intervals: {away} intervals do not hold the ideal {theme.number(ideal)}."
+    told = f"{measure} of {len(found)} cohorts with intervals: "
+    return told + f"{away} intervals do not hold the ideal {theme.number(ideal)}."
 
 
 def table(rows: Sequence[Row]) -> pa.Table:

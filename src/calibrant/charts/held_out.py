@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from calibrant.charts import chart, theme
-from calibrant.charts import reliability as diagram
+from calibrant.charts import chart, diagram, theme
 from calibrant.evidence import reliability
 
 BEFORE = "before: raw scores"

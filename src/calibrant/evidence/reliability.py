@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.calibrators import scales
-from calibrant.stats import results
+from calibrant.stats import binned, results
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,19 +58,6 @@ class Smooth:
 
     score: Floats
     rate: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Bins:
-    """Occupied bins, all of shape (b,): ends, mean score, observed rate with Wilson interval, rows."""
-
-    left: Floats
-    right: Floats
-    score: Floats
-    rate: Floats
-    low: Floats
-    high: Floats
-    n: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +127,7 @@ class Reliability:
     level: float
     curve: Curve
     smooth: Smooth | None
-    bins: Bins
+    bins: binned.Bins
     histogram: Histogram
     box: Box
     caption: Caption = Caption()
@@ -162,7 +148,7 @@ class Reliability:
             "level": self.level,
             "curve": _lists(self.curve),
             "smooth": None if self.smooth is None else _lists(self.smooth),
-            "bins": _lists(self.bins),
+            "bins": {name: column for name, column in _lists(self.bins).items() if name != "level"},
             "histogram": _lists(self.histogram),
             "box": self.box.to_dict(),
             "caption": dataclasses.asdict(self.caption),
@@ -180,11 +166,11 @@ def _columns(part: Any) -> dict[str, NDArray[Any]]:
 
 
 def _lists(part: Any) -> dict[str, list[Any]]:
-    return {name: column.tolist() for name, column in _columns(part).items()}
+    return {name: np.asarray(column).tolist() for name, column in _columns(part).items()}
 
 
 def choose_axis(scores: Floats, weights: Floats, base_rate: float) -> Axis:
-    """``logit`` if the event is rare (or nearly certain), or if more than half of the weight has a score in the tails."""
+    """``logit`` if the event is rare or nearly certain, or if more than half of the weight is in the tails."""
     tails = (scores < RARE) | (scores > 1.0 - RARE)
     rare = not RARE <= base_rate <= 1.0 - RARE
     return "logit" if rare or weights[tails].sum() > 0.5 * weights.sum() else "probability"

@@ -6,7 +6,7 @@ import numpy as np
 
 from calibrant.charts import chart, theme
 from calibrant.evidence import reliability
-from calibrant.stats import results
+from calibrant.stats import binned, results
 
 CURVE = "observed rate (CORP)"
 BAND = "where a perfect model would stay"
@@ -109,10 +109,13 @@ def smooth(curve: reliability.Smooth, ruler: theme.Ruler) -> theme.Spec:
     return {"data": data, "mark": mark, "encoding": _xy()}
 
 
-def binned(bins: reliability.Bins, ruler: theme.Ruler) -> list[theme.Spec]:
+def binned(bins: binned.Bins, ruler: theme.Ruler) -> list[theme.Spec]:
     """The second layer: a point and a whisker a bin, in marks that a page can switch off by their name."""
     data = theme.values(
-        x=ruler.place(bins.score), y=ruler.place(bins.rate), low=ruler.place(bins.low), high=ruler.place(bins.high)
+        x=ruler.place(bins.score),
+        y=ruler.place(bins.rate),
+        low=ruler.place(bins.rate_low),
+        high=ruler.place(bins.rate_high),
     )
     whisker = {"type": "rule", "color": theme.INK, "strokeWidth": 1, "clip": True}
     point = {"type": "point", "color": theme.INK, "fill": theme.PAPER, "size": 30, "strokeWidth": 1.3, "opacity": 1}
