@@ -65,16 +65,6 @@ def test_curve_does_not_change_with_the_unit_of_weights(factor, seed):
     np.testing.assert_allclose(one.high, other.high, rtol=1e-9)
 
 
-def test_outcomes_add_up():
-    """True positives and false negatives are all positives, at every threshold."""
-    p, y = rows(500)
-    table = costs.outcomes(summary.summarise(p, y))
-    np.testing.assert_allclose(table.true_positives + table.false_negatives, y.sum())
-    assert table.alerts[0] == 500
-    assert table.alerts[-1] == 0
-    assert (np.diff(table.alerts) < 0).all()
-
-
 def test_on_calibrated_scores_the_formula_is_close_to_the_cheapest():
     """With calibrated scores the threshold from prices costs hardly more than the best one in hindsight."""
     p, y = rows(200_000)

@@ -107,3 +107,12 @@ def test_the_unit_of_weights_does_not_matter():
     other = summary.summarise(p, y, weights=w * 1000, grid="distinct")
     for choose in (lambda s: thresholds.for_precision(s, 0.6), lambda s: thresholds.for_recall(s, 0.7)):
         assert choose(one).value == choose(other).value
+
+
+def test_a_capacity_below_the_most_frequent_highest_score_acts_on_nothing():
+    """Where the highest score alone would exceed the capacity, the threshold is finite and above it."""
+    constant = summary.summarise(np.full(100, 0.25), np.arange(100) % 4 == 0, grid="distinct")
+    choice = thresholds.for_capacity(constant, 5, rows_per_day=100)
+    assert isinstance(choice, thresholds.Choice)
+    assert 0.25 < choice.value < 0.2500001
+    assert choice.expected["alerts_per_day"].value == 0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant import errors
-from calibrant.stats import intervals, results
+from calibrant.stats import classification, intervals, results
 from calibrant.stats import summary as summaries
 
 Floats = NDArray[np.float64]
@@ -68,7 +68,7 @@ class Costs:
 class CostCurve:
     """Expected cost per row at each threshold (act at score >= threshold), with a pointwise interval.
 
-    All arrays have shape (t,); ``thresholds`` increase, the last one is just above every score (never act).
+    All arrays have shape (t,); ``thresholds`` increase, the last one is infinite (never act).
     """
 
     thresholds: Floats
@@ -115,40 +115,11 @@ def curve(calibrated: summaries.Summary, costs: Costs, *, level: float = 0.95) -
     >>> found.cost.tolist(), found.cheapest
     ([0.5, 0.25, 0.0, 0.25, 0.5], 0.6)
     """
-    table = outcomes(calibrated)
-    total = float(calibrated.only().w.sum())
+    table = classification.curve(calibrated)
+    total = float(calibrated.w.sum())
     price = np.array([costs.action, costs.action + costs.false_positive, costs.false_negative])
-    shares = np.stack([table.true_positives, table.false_positives, table.false_negatives]) / total
+    shares = np.stack([table.tp, table.fp, table.fn]) / total
     cost = price @ shares
     variance = np.maximum(price**2 @ shares - cost**2, 0.0) / float(calibrated.effective_n[0])
     half = intervals.quantile(level) * np.sqrt(variance)
     return CostCurve(table.thresholds, cost, np.maximum(cost - half, 0.0), cost + half, level, shares[0] + shares[1])
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Outcomes:
-    """Weights of the outcomes at each threshold (act at score >= threshold), arrays of shape (t,), increasing."""
-
-    thresholds: Floats
-    true_positives: Floats
-    false_positives: Floats
-    false_negatives: Floats
-
-    @property
-    def alerts(self) -> Floats:
-        """Weight of the rows that would be acted on."""
-        return self.true_positives + self.false_positives
-
-
-def outcomes(calibrated: summaries.Summary) -> Outcomes:
-    """Outcomes at every distinct score of one group, and at a threshold above all of them."""
-    score, w, positive = calibrated.only().score, calibrated.w, calibrated.wy
-    above_w = np.append(np.cumsum(w[::-1])[::-1], 0.0)
-    above_positive = np.append(np.cumsum(positive[::-1])[::-1], 0.0)
-    highest = score[-1] if len(score) else 0.0
-    return Outcomes(
-        np.append(score, np.nextafter(highest, np.inf)),
-        above_positive,
-        above_w - above_positive,
-        positive.sum() - above_positive,
-    )

@@ -13,7 +13,7 @@ import numpy as np
 
 from calibrant import errors
 from calibrant.decisions import costs as costing
-from calibrant.stats import intervals, results
+from calibrant.stats import classification, intervals, results
 from calibrant.stats import summary as summaries
 
 #: How many thresholds a search for precision may test; each test is made at (1 - level) / CANDIDATES.
@@ -137,13 +137,13 @@ def for_precision(
     0.9
     """
     _check_share("precision", target)
-    table = costing.outcomes(calibrated)
+    table = classification.curve(calibrated)
     scaling = float(calibrated.effective_n[0] / calibrated.w.sum()) if len(calibrated.keys) else 0.0
-    alerts = table.alerts * scaling
+    alerts = (table.tp + table.fp) * scaling
     tested = _geometric(alerts)
     if not len(tested):
         return results.Insufficient(float(alerts[0]), FEWEST_ALERTS, "rows")
-    hits = table.true_positives[tested] * scaling
+    hits = table.tp[tested] * scaling
     bound, _ = intervals.clopper_pearson(hits, alerts[tested], level=1 - 2 * (1 - level) / CANDIDATES)
     passing = tested[bound >= target]
     if not len(passing):
@@ -184,11 +184,11 @@ def for_recall(calibrated: summaries.Summary, target: float, *, level: float = 0
     0.9
     """
     _check_share("recall", target)
-    table = costing.outcomes(calibrated)
+    table = classification.curve(calibrated)
     scaling = float(calibrated.effective_n[0] / calibrated.w.sum()) if len(calibrated.keys) else 0.0
-    positives = table.true_positives[0] * scaling
+    positives = float(table.tp[0]) * scaling
     bound, _ = intervals.clopper_pearson(
-        table.true_positives * scaling, np.full(len(table.thresholds), positives), level=2 * level - 1
+        table.tp * scaling, np.full(len(table.thresholds), positives), level=2 * level - 1
     )
     passed = int(np.argmin(np.append(bound >= target, False)))  # the first that fails
     if passed == 0:
@@ -229,9 +229,11 @@ def for_capacity(
         )
     if not len(calibrated.keys):
         return results.Insufficient(0, 1)
-    table = costing.outcomes(calibrated)
-    daily = table.alerts / float(calibrated.w.sum()) * rows_per_day
-    value = float(table.thresholds[int(np.argmax(daily <= per_day * (1 + 1e-12)))])
+    table = classification.curve(calibrated)
+    daily = table.alert_rate * rows_per_day
+    lowest = float(table.thresholds[int(np.argmax(daily <= per_day * (1 + 1e-12)))])
+    # where even the highest score comes too often, the threshold lies just above it
+    value = min(lowest, float(np.nextafter(calibrated.score[-1], np.inf)))
     expected = _expected(calibrated, value, level)
     rate = expected["alert_rate"]
     assert isinstance(rate, results.Estimate)
@@ -256,21 +258,10 @@ def _check_share(what: str, target: float) -> None:
 
 def _expected(calibrated: summaries.Summary, threshold: float, level: float) -> dict[str, results.Measured]:
     """Precision, recall, false positive rate and alert rate at a threshold, with Wilson intervals."""
-    acted = calibrated.score >= threshold
-    scaling = float(calibrated.effective_n[0] / calibrated.w.sum())
-    w, positive = calibrated.w * scaling, calibrated.wy * scaling
-    hits, alerts, n, positives = positive[acted].sum(), w[acted].sum(), w.sum(), positive.sum()
-    shares = {
-        "precision": (hits, alerts, "alerts"),
-        "recall": (hits, positives, "positives"),
-        "false_positive_rate": (alerts - hits, n - positives, "negatives"),
-        "alert_rate": (alerts, n, "rows"),
+    found = classification.at_threshold(calibrated, threshold, level=level)
+    return {
+        "precision": found.precision,
+        "recall": found.recall,
+        "false_positive_rate": found.fpr,
+        "alert_rate": found.alert_rate,
     }
-    return {name: _share(*counts, level) for name, counts in shares.items()}
-
-
-def _share(part: float, whole: float, unit: str, level: float) -> results.Measured:
-    if whole < 1:
-        return results.Insufficient(float(whole), 1, unit)
-    low, high = intervals.wilson(np.array([part]), np.array([whole]), level=level)
-    return results.Estimate(float(part / whole), float(low[0]), float(high[0]), level, "wilson")
