@@ -60,7 +60,7 @@ def rows(
     Raises
     ------
     ValueRangeError
-        CAL-342 (shapes), CAL-343 (scores), CAL-344 (labels), CAL-345 (weights).
+        CAL-342 (shapes), CAL-343 (scores), CAL-344 (labels), CAL-345 (weights, none positive, as without rows).
 
     Examples
     --------
@@ -83,14 +83,7 @@ def rows(
         raise _bad(
             "CAL-344", "labels are not class numbers", cause=f"they run from {y.min()} to {y.max()}", fix=_LABELS
         )
-    if not (np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
-        raise _bad(
-            "CAL-345",
-            "weights must be finite and not negative, and some positive",
-            cause="at least one weight is negative or not finite, or there is no positive one",
-            fix="drop such rows, or give weights that count rows",
-        )
-    keep = w > 0
+    keep = means.positive(w)
     y = y.astype(np.int64)
     return Rows(s, y, w) if keep.all() else Rows(s[keep], y[keep], w[keep])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibrant import errors
 from calibrant.stats import intervals, results
 
 Floats = NDArray[np.float64]
@@ -62,3 +63,27 @@ def mean(values: ArrayLike, weights: ArrayLike | None = None, *, level: float = 
     scatter = float((w * w) @ (v - centre) ** 2)
     half = intervals.quantile(level) * float(np.sqrt(scatter * n / (n - 1.0)) / w.sum())
     return results.Estimate(centre, centre - half, centre + half, level, "wald")
+
+
+def positive(weights: Floats) -> NDArray[np.bool_]:
+    """Which weights are positive, shape (n,), after checking that they are weights at all.
+
+    Raises
+    ------
+    ValueRangeError
+        CAL-345 if one is negative or not finite, or none is positive.
+
+    Examples
+    --------
+    >>> positive(np.array([0.0, 2.0]))
+    array([False,  True])
+    """
+    found = weights > 0.0
+    if not (np.isfinite(weights).all() and (weights >= 0.0).all() and found.any()):
+        raise errors.ValueRangeError(
+            "CAL-345",
+            "weights must be finite and not negative, and some positive",
+            cause="at least one weight is negative or not finite, or there is no positive one",
+            fix="drop such rows, or give weights that count rows",
+        )
+    return found
