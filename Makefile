@@ -11,7 +11,7 @@ BENCH ?=
 BENCH_EXTRA ?= bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts errors docs docs-serve doctest nightly bench test-all-pythons constraints clean
+.PHONY: help demo test check lint types contracts pages docs docs-serve doctest nightly bench test-all-pythons constraints clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +37,9 @@ types: $(VENV)/.has-dev  ## mypy --strict
 contracts: $(VENV)/.has-dev  ## which room may import which
 	$(BIN)/lint-imports
 
-errors: | $(BIN)/python  ## write docs/errors.md from the source
+pages: $(VENV)/.has-dev  ## write docs/errors.md and docs/cli.md from the source
 	$(BIN)/python docs/errors_page.py
+	$(BIN)/python docs/cli_page.py
 
 docs: $(VENV)/.has-dev  ## build the documentation into site/, warnings are errors
 	DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet

@@ -1,4 +1,4 @@
-"""Write docs/errors.md from the places in the source where errors are raised: `make errors`."""
+"""Write docs/errors.md from the places in the source where errors are raised: `make pages`."""
 
 from __future__ import annotations
 

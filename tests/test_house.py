@@ -32,6 +32,7 @@ DANGEROUS_CALLS = {"eval", "exec", "compile", "__import__"}
 #: file -> why it may do what is forbidden elsewhere.
 EXEMPT: dict[str, str] = {
     "__init__.py": "the lazy facade imports its own modules, by names written in a literal table",
+    "cli/root.py": "each command is a module, imported when it is asked for, by names written in a literal tuple",
 }
 
 
@@ -197,15 +198,17 @@ def dangers(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def test_no_exception_is_swallowed() -> None:
-    """No bare except, no `except Exception`, no handler that only passes."""
+    """No bare except, no `except Exception`; a handler that only passes says on its line why that is right."""
     found = []
     for name, tree in trees():
+        lines = (SOURCE / name).read_text(encoding="utf-8").splitlines()
         for node in ast.walk(tree):
             if isinstance(node, ast.ExceptHandler):
-                broad = node.type is None or (
-                    isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}
-                )
-                if broad or all(isinstance(step, ast.Pass) for step in node.body):
+                caught = "Exception" if node.type is None else ast.unparse(node.type)
+                silent = [
+                    step for step in node.body if isinstance(step, ast.Pass) and "#" not in lines[step.lineno - 1]
+                ]
+                if caught in {"Exception", "BaseException"} or silent:
                     found.append(f"{name}:{node.lineno}")
     assert found == []
 
@@ -243,7 +246,7 @@ def test_every_code_in_the_source_is_in_the_catalogue_and_back() -> None:
     page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     documented = re.findall(r"^### (CAL-\d{3})", page, flags=re.MULTILINE)
     assert len(documented) == len(set(documented))
-    assert set(documented) == set(raised()), "run `make errors`"
+    assert set(documented) == set(raised()), "run `make pages`"
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

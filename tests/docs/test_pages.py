@@ -136,8 +136,15 @@ def test_the_site_asks_nothing_of_the_network() -> None:
         )
 
 
+def test_command_line_page_is_what_the_help_says() -> None:
+    """docs/cli.md is written by `make pages`."""
+    page = runpy.run_path(str(ROOT / "docs" / "cli_page.py"))
+    written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert written == page["render"](page["root"].calibrant), "run `make pages`"
+
+
 def test_errors_page_is_what_the_source_says() -> None:
-    """docs/errors.md is written by `make errors`."""
+    """docs/errors.md is written by `make pages`."""
     page = runpy.run_path(str(ROOT / "docs" / "errors_page.py"))
     written = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-    assert written == page["render"](page["sites"](ROOT / "src" / "calibrant")), "run `make errors`"
+    assert written == page["render"](page["sites"](ROOT / "src" / "calibrant")), "run `make pages`"
