@@ -135,8 +135,8 @@ def ace(summary: summaries.Summary, *, count: int = 10) -> results.Measured:
 
     Examples
     --------
-    >>> ace(summaries.summarise([0.1, 0.2, 0.3, 0.4], [0, 0, 0, 1], grid="distinct"), count=2).value
-    0.15
+    >>> ace(summaries.summarise([0.25, 0.25, 0.75, 0.75], [0, 0, 0, 1], grid="distinct"), count=2).value
+    0.25
     """
     return _bare(summary.only(), _error(summary, mass_index(summary, count), count))
 
@@ -197,7 +197,8 @@ def _checked(count: int) -> int:
 def _error(summary: summaries.Summary, index: Ints, count: int) -> Floats:
     gaps = fold(summary, index, count, (summary.sums[1] - summary.sums[3])[None])[0]
     weight = summary.total("w")
-    return np.divide(np.abs(gaps).sum(axis=1), weight, out=np.zeros_like(weight), where=weight > 0.0)
+    error = np.divide(np.abs(gaps).sum(axis=1), weight, out=np.zeros_like(weight), where=weight > 0.0)
+    return np.asarray(error)
 
 
 def _bare(summary: summaries.Summary, value: Floats) -> results.Measured:

@@ -62,9 +62,10 @@ def l2_error(
     sum_b (w_b / w) T_b with, in bin b of n_b effective rows, d = y - p and s^2 its variance there:
     u: T = dbar^2 - s^2 / n_b, the mean of d_i d_j over pairs i != j;
     kumar: T = dbar^2 - ybar (1 - ybar) / (n_b - 1).
-    Interval: normal, with the exact variance 4 mu^2 s^2 / n + 2 s^4 / (n (n - 1)) of a U-statistic of products,
-    mu^2 estimated by T (their sum by at least 0), plus the multinomial variance of the bin masses. Exact sums on both grids
-    without weights; weights count as spread evenly within a cell.
+    Interval: in each bin a U-statistic of products has exactly the variance 4 mu^2 s^2 / n + 2 s^4 / (n (n - 1));
+    with the multinomial variance of the bin masses the ends are the truths t with |T - t| <= z sd(t), where the
+    first part is taken in proportion to t. At 1,000 rows it covered .92 to .97 of the time at level .95. The sums
+    are exact on both grids without weights; weights count as spread evenly within a cell.
 
     References
     ----------
@@ -108,9 +109,7 @@ def _index(summary: summaries.Summary, count: int, bins: Bins) -> NDArray[np.int
             assert_never(bins)
 
 
-def _interval(
-    terms: Floats, share: Floats, spread: Floats, n: Floats, rows: float, level: float
-) -> results.Estimate:
+def _interval(terms: Floats, share: Floats, spread: Floats, n: Floats, rows: float, level: float) -> results.Estimate:
     value = float(share @ terms)
     # Var(T) = noise + 4 pace truth: inverted like Wilson's interval, as the ends know more than the estimate does
     z = intervals.quantile(level)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, xlog1py, xlogy
@@ -14,25 +12,15 @@ from calibrant.stats import summary as summaries
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedEce:
-    """What calibrated scores would show: the mean, and the value exceeded with probability 1 - ``level``."""
-
-    value: float
-    high: float
-    level: float
-    draws: int
-
-
 def expected_ece(
     summary: summaries.Summary,
     *,
     count: int = 10,
     rng: np.random.Generator,
     draws: int = 400,
-    level: float = 0.95,
-) -> ExpectedEce | results.Insufficient:
-    """Mean and upper quantile of the ECE if every label were drawn with its score as probability.
+    level: float = 0.9,
+) -> results.Measured:
+    """The ECE if every label were drawn with its score as probability: its mean, and where it falls.
 
     Parameters
     ----------
@@ -43,26 +31,27 @@ def expected_ece(
     rng
         The only source of randomness; the mean does not depend on it.
     draws
-        Simulated sets of labels for the quantile.
+        Simulated sets of labels for the ends of the interval.
     level
-        Which quantile, in (0, 1).
+        Share of perfect models inside the interval, in (0, 1).
 
     Returns
     -------
-    ExpectedEce | Insufficient
-        An observed ECE near ``value`` shows nothing; one above ``high`` is a finding at 1 - level. For labels
-        that are rates both are upper bounds, as a rate varies less than a 0/1. ``Insufficient`` without rows.
+    Measured
+        An observed ECE near ``value`` shows nothing; above ``high`` lie (1 - level) / 2 of the perfect models, by
+        default 5 %. For labels that are rates both are upper bounds, as a rate varies less than a 0/1.
+        ``Insufficient`` without rows.
 
     Notes
     -----
-    The mean is closed (see ``expected_ece_by_group``), the quantile simulates a binomial label sum per cell.
+    The mean is closed (see ``expected_ece_by_group``), the ends simulate a binomial label sum per cell.
 
     Examples
     --------
     >>> coin = summaries.summarise([0.5] * 100, [0, 1] * 50)
     >>> found = expected_ece(coin, rng=np.random.default_rng(0))
     >>> round(found.value, 4), round(found.high, 2)
-    (0.0398, 0.1)
+    (0.0398, 0.11)
     """
     intervals.quantile(level)
     if not len(summary.only().keys):
@@ -74,7 +63,9 @@ def expected_ece(
     firsts = np.flatnonzero(np.diff(index, prepend=-1))
     shown = np.abs(np.add.reduceat(drawn, firsts, axis=1)).sum(axis=1) / summary.w.sum()
     value = float(expected_ece_by_group(summary, count=count)[0])
-    return ExpectedEce(value, float(np.quantile(shown, level)), level, draws)
+    tail = (1.0 - level) / 2.0
+    low, high = (float(end) for end in np.quantile(shown, [tail, 1.0 - tail]))
+    return results.Estimate(value, min(low, value), max(high, value), level, f"simulated ({draws} perfect models)")
 
 
 def expected_ece_by_group(summary: summaries.Summary, *, count: int = 10) -> Floats:
@@ -107,7 +98,7 @@ def expected_ece_by_group(summary: summaries.Summary, *, count: int = 10) -> Flo
     deviation *= np.sqrt(np.maximum(wwv, 0.0) / alike)
     weight = w.sum(axis=1)
     noise = np.where(varies, w * deviation, 0.0).sum(axis=1)
-    return np.divide(noise, weight, out=np.zeros_like(weight), where=weight > 0.0)
+    return np.asarray(np.divide(noise, weight, out=np.zeros_like(weight), where=weight > 0.0))
 
 
 def _binomial_deviation(n: Floats, p: Floats) -> Floats:

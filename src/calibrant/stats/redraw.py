@@ -10,9 +10,7 @@ from calibrant.stats import summary as summaries
 Floats = NDArray[np.float64]
 
 
-def label_sums(
-    summary: summaries.Summary, probabilities: Floats, *, draws: int, rng: np.random.Generator
-) -> Floats:
+def label_sums(summary: summaries.Summary, probabilities: Floats, *, draws: int, rng: np.random.Generator) -> Floats:
     """Weighted label sums of every cell under independent 0/1 labels, shape (draws, k).
 
     Parameters

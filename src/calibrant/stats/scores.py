@@ -74,8 +74,8 @@ def brier(summary: summaries.Summary, *, level: float = 0.95) -> results.Measure
 
     Examples
     --------
-    >>> brier(summaries.summarise([0.2, 0.6], [0, 1])).value
-    0.1
+    >>> brier(summaries.summarise([0.5, 0.25], [0, 0])).value
+    0.15625
     """
     p = _score(summary.only())
     return _mean_loss(summary, "brier", p**2, (1.0 - p) ** 2, ceiling=1.0, level=level)
