@@ -81,6 +81,87 @@ def poisson_bootstrap(
     (0.25, 0.17, 0.33, 'bootstrap (Poisson, percentile, 400 replicates)')
     """
     intervals.quantile(level)
+    measured = statistic(summary)
+    if isinstance(measured, results.Insufficient):
+        return measured
+    value = np.array([_number(measured)])
+    if np.isnan(value[0]):
+        return results.Insufficient(0, 1, "values of the statistic")
+    found = replicate(summary, lambda s: np.array([_number(statistic(s))]), value, replicates=replicates, rng=rng)
+    return found.estimates(level=level, kind=kind)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Replicates:
+    """A statistic of d numbers, ``value`` (d,), and its finite replicates ``drawn`` (b, d); ``asked`` for that many."""
+
+    value: Floats
+    drawn: Floats
+    asked: int
+    scheme: str
+
+    def estimates(self, *, level: float = 0.95, kind: Kind = "percentile") -> list[results.Estimate]:
+        """Each number with its interval; without ends if over 5 % of the replicates had no value."""
+        lost = self.asked - len(self.drawn)
+        if lost > UNDEFINED * self.asked:
+            why = f"none ({lost} of {self.asked} replicates undefined)"
+            return [results.Estimate(float(value), method=why) for value in self.value]
+        method = f"bootstrap (Poisson, {kind}, {self.scheme})"
+        both = [
+            ends(drawn, float(value), level=level, kind=kind)
+            for value, drawn in zip(self.value, self.drawn.T, strict=True)
+        ]
+        return [
+            results.Estimate(float(value), *pair, level, method) for value, pair in zip(self.value, both, strict=True)
+        ]
+
+
+def replicate(
+    summary: summaries.Summary,
+    statistic: Callable[[summaries.Summary], Floats],
+    value: Floats,
+    *,
+    replicates: int,
+    rng: np.random.Generator,
+) -> Replicates:
+    """Replicates of several numbers at once, from one stream of resampled summaries.
+
+    Parameters
+    ----------
+    summary
+        One group; see ``poisson_bootstrap`` for what happens if it has very many distinct scores.
+    statistic
+        From a summary to shape (d,); NaN where there is no value.
+    value
+        The statistic of ``summary`` itself, shape (d,), finite.
+    replicates
+        How many, at least 20.
+    rng
+        The only source of randomness.
+
+    Raises
+    ------
+    UsageError
+        CAL-453 for fewer than 20 replicates.
+
+    Examples
+    --------
+    >>> few = summaries.summarise([0.2, 0.8, 0.5], [0, 1, 1])
+    >>> found = replicate(few, lambda s: s.total("w"), few.total("w"), replicates=50, rng=np.random.default_rng(1))
+    >>> found.drawn.shape
+    (50, 1)
+    """
+    check(replicates)
+    source = summary.to_dyadic() if len(summary.keys) > score_grid.CELLS else summary
+    middle = value if source is summary else statistic(source)
+    drawn = np.array([statistic(each) for each in draw(source, replicates=replicates, rng=rng)])
+    drawn = drawn[np.isfinite(drawn).all(axis=1)] + (value - middle)
+    scheme = f"{replicates} replicates" + ("" if source is summary else ", on the dyadic grid")
+    return Replicates(value, drawn if np.isfinite(middle).all() else drawn[:0], replicates, scheme)
+
+
+def check(replicates: int) -> None:
+    """Raise UsageError CAL-453 for a number of replicates that is too small for an interval."""
     if replicates < FEWEST:
         raise errors.UsageError(
             "CAL-453",
@@ -88,21 +169,6 @@ def poisson_bootstrap(
             cause=f"the ends of an interval need at least {FEWEST}",
             fix="ask for 200 or more",
         )
-    measured = statistic(summary)
-    if isinstance(measured, results.Insufficient):
-        return measured
-    value = _number(measured)
-    if math.isnan(value):
-        return results.Insufficient(0, 1, "values of the statistic")
-    source = summary.to_dyadic() if len(summary.keys) > score_grid.CELLS else summary
-    middle = value if source is summary else _number(statistic(source))
-    drawn = np.array([_number(statistic(each)) for each in draw(source, replicates=replicates, rng=rng)])
-    drawn = drawn[np.isfinite(drawn)] + (value - middle)
-    scheme = f"Poisson, {kind}, {replicates} replicates" + ("" if source is summary else ", on the dyadic grid")
-    if len(drawn) < (1.0 - UNDEFINED) * replicates or math.isnan(middle):
-        return results.Estimate(value, method=f"none ({replicates - len(drawn)} of {replicates} replicates undefined)")
-    low, high = ends(drawn, value, level=level, kind=kind)
-    return results.Estimate(value, low, high, level, f"bootstrap ({scheme})")
 
 
 def ends(drawn: Floats, value: float, *, level: float, kind: Kind = "percentile") -> tuple[float, float]:
