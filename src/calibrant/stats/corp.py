@@ -16,20 +16,20 @@ from calibrant.stats import summary as summaries
 
 Floats = NDArray[np.float64]
 
-#: Which proper score is decomposed; both are losses.
-Loss = Literal["brier", "log_loss"]
+#: Which proper score is decomposed; smaller is better.
+Score = Literal["brier", "log"]
 #: Blocks of groups are told apart by adding this per group before pooling: rates never reach it.
 APART = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Decomposition:
-    """loss = mcb - dsc + unc. ``mcb``: what recalibration would gain; ``dsc``: what the order of scores is worth;
-    ``unc``: the loss of the base rate. In-sample mcb and dsc are at least 0 (mcb to the width of a cell, on the dyadic
+    """score = mcb - dsc + unc. ``mcb``: what recalibration would gain; ``dsc``: what the order of scores is worth;
+    ``unc``: the score of the base rate. In-sample mcb and dsc are at least 0 (mcb to the width of a cell, on the dyadic
     grid); cross-fitted ones may be negative.
     """
 
-    loss: float
+    score: float
     mcb: float
     dsc: float
     unc: float
@@ -39,21 +39,21 @@ class Decomposition:
 class Decompositions:
     """The same for every group: arrays of shape (g,)."""
 
-    loss: Floats
+    score: Floats
     mcb: Floats
     dsc: Floats
     unc: Floats
 
 
-def corp(summary: summaries.Summary, *, loss: Loss = "brier") -> Decomposition | results.Insufficient:
+def corp(summary: summaries.Summary, *, score: Score = "brier") -> Decomposition | results.Insufficient:
     """CORP decomposition in sample.
 
     Parameters
     ----------
     summary
         One group.
-    loss
-        ``brier`` or ``log_loss`` (in nats).
+    score
+        ``brier``, or ``log`` for the log loss in nats.
 
     Returns
     -------
@@ -73,15 +73,15 @@ def corp(summary: summaries.Summary, *, loss: Loss = "brier") -> Decomposition |
     Examples
     --------
     >>> corp(summaries.summarise([0.25, 0.25, 0.75, 0.75], [0, 0, 0, 1]))
-    Decomposition(loss=0.1875, mcb=0.0625, dsc=0.0625, unc=0.1875)
+    Decomposition(score=0.1875, mcb=0.0625, dsc=0.0625, unc=0.1875)
     """
     if not len(summary.only().keys):
         return results.Insufficient(0, 1)
-    every = corp_by_group(summary, loss=loss)
+    every = corp_by_group(summary, score=score)
     return Decomposition(*(float(part[0]) for part in (every.score, every.mcb, every.dsc, every.unc)))
 
 
-def corp_by_group(summary: summaries.Summary, *, loss: Loss = "brier") -> Decompositions:
+def corp_by_group(summary: summaries.Summary, *, score: Score = "brier") -> Decompositions:
     """In-sample decomposition of every group, with one pooling pass for all of them.
 
     Examples
@@ -92,20 +92,20 @@ def corp_by_group(summary: summaries.Summary, *, loss: Loss = "brier") -> Decomp
     group, weight = summary.group, summary.total("w")
     fitted = recalibrated(summary)
     mean = (summary.total("wy") / weight)[group]
-    at_fit, at_mean = (summary.reduce(_losses(summary, each, loss)) / weight for each in (fitted, mean))
-    achieved = _achieved(summary, loss)
+    at_fit, at_mean = (summary.reduce(_losses(summary, each, score)) / weight for each in (fitted, mean))
+    achieved = _achieved(summary, score)
     return Decompositions(achieved, achieved - at_fit, at_mean - at_fit, at_mean)
 
 
-def cross_fitted(folds: Sequence[summaries.Summary], *, loss: Loss = "brier") -> Decomposition | results.Insufficient:
+def cross_fitted(folds: Sequence[summaries.Summary], *, score: Score = "brier") -> Decomposition | results.Insufficient:
     """CORP decomposition in which every row is recalibrated by a fit that has not seen it.
 
     Parameters
     ----------
     folds
         At least two disjoint parts of the rows, on one grid: at random (``split.at_random``), by group or by time.
-    loss
-        ``brier`` or ``log_loss`` (in nats).
+    score
+        ``brier``, or ``log`` for the log loss in nats.
 
     Returns
     -------
@@ -135,10 +135,10 @@ def cross_fitted(folds: Sequence[summaries.Summary], *, loss: Loss = "brier") ->
         training = functools.reduce(operator.add, parts[:place] + parts[place + 1 :])
         edge = 1.0 / (float(training.effective_n[0]) + 2.0)
         map_ = np.interp(part.score, training.score, np.clip(recalibrated(training), edge, 1.0 - edge))
-        losses += float(_losses(part, map_, loss).sum())
+        losses += float(_losses(part, map_, score).sum())
     mean = np.full(len(total.keys), total.wy.sum() / weight)
-    unc = float(_losses(total, mean, loss).sum()) / weight
-    achieved = float(_achieved(total, loss)[0])
+    unc = float(_losses(total, mean, score).sum()) / weight
+    achieved = float(_achieved(total, score)[0])
     return Decomposition(achieved, achieved - losses / weight, unc - losses / weight, unc)
 
 
@@ -158,26 +158,26 @@ def recalibrated(summary: summaries.Summary) -> Floats:
     return np.repeat(np.clip(wy / w, 0.0, 1.0), lengths)
 
 
-def _losses(summary: summaries.Summary, q: Floats, loss: Loss) -> Floats:
+def _losses(summary: summaries.Summary, q: Floats, score: Score) -> Floats:
     """Summed loss of every cell, shape (k,), if its rows are told q, shape (k,)."""
     w, wy, wyy = summary.sums[:3]
-    match loss:
+    match score:
         case "brier":
             return np.asarray(wyy - 2.0 * q * wy + q**2 * w)
-        case "log_loss":
+        case "log":
             told = np.clip(q, summaries.EPSILON, 1.0 - summaries.EPSILON)
             return np.asarray(-(wy * np.log(told) + (w - wy) * np.log1p(-told)))
         case _:
-            assert_never(loss)
+            assert_never(score)
 
 
-def _achieved(summary: summaries.Summary, loss: Loss) -> Floats:
+def _achieved(summary: summaries.Summary, score: Score) -> Floats:
     """The mean score itself per group, shape (g,): exact on both grids."""
-    match loss:
+    match score:
         case "brier":
             squares = summary.total("wpp") - 2.0 * summary.total("wpy") + summary.total("wyy")
             return np.asarray(squares / summary.total("w"))
-        case "log_loss":
+        case "log":
             return summary.total("loss") / summary.total("w")
         case _:
-            assert_never(loss)
+            assert_never(score)
