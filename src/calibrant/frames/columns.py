@@ -196,8 +196,9 @@ def batches(
 
 
 def _decoded(column: pa.DictionaryArray) -> NDArray[np.object_]:
-    words: NDArray[np.object_] = np.array(column.dictionary.to_pylist(), object)
-    return words[column.indices.to_numpy()]
+    words = np.array(column.dictionary.to_pylist(), dtype=np.object_)
+    decoded: NDArray[np.object_] = words[column.indices.to_numpy()]
+    return decoded
 
 
 def _distinct(named: Sequence[str], cohorts: tuple[str, ...]) -> None:

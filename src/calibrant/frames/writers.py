@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import decimal
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Literal, Protocol, Self, assert_never
+from typing import IO, Any, Literal, Protocol, assert_never
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import compute, parquet
 from pyarrow import csv as arrow_csv
-from pyarrow import parquet
 
 from calibrant import errors
-from calibrant.frames import columns, files
+from calibrant.frames import columns, files, types
 
 OutputFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 
@@ -45,13 +46,13 @@ def output_format(name: str) -> OutputFormat:
     return files.SUFFIXES[suffix]
 
 
-def open_writer(file: IO[bytes], format: OutputFormat, *, adding: str, score: str) -> Writer:  # noqa: A002  # the field's word
+def open_writer(file: IO[bytes], format: OutputFormat, *, adding: str) -> Writer:  # noqa: A002  # the field's word
     """A writer for an open binary file, which stays open."""
     match format:
         case "csv" | "tsv":
-            return _Tabular(adding, score, lambda schema: _csv(file, schema, "," if format == "csv" else "\t"))
+            return _Tabular(adding, lambda schema: _Csv(file, schema, "," if format == "csv" else "\t"), typed=False)
         case "parquet":
-            return _Tabular(adding, score, lambda schema: parquet.ParquetWriter(file, schema))
+            return _Tabular(adding, lambda schema: parquet.ParquetWriter(file, schema), typed=True)
         case "jsonl":
             return _JsonLines(file, adding)
         case _:
@@ -61,13 +62,15 @@ def open_writer(file: IO[bytes], format: OutputFormat, *, adding: str, score: st
 class _Tabular:
     """CSV and Parquet: the first batch fixes the columns and types for all."""
 
-    def __init__(self, adding: str, score: str, open_with: Callable[[pa.Schema], Any]) -> None:
-        self.adding, self.score, self.open_with = adding, score, open_with
+    def __init__(self, adding: str, open_with: Callable[[pa.Schema], Any], *, typed: bool) -> None:
+        self.adding, self.open_with = adding, open_with
+        self.types = types.Types() if typed else None
         self.writer: Any = None
         self.schema: pa.Schema | None = None
 
     def write(self, batch: columns.Batch, added: NDArray[np.float64]) -> None:
-        table = batch.table.append_column(self.adding, pa.array(added, from_pandas=True))
+        table = self.types.apply(batch) if self.types is not None else batch.table
+        table = table.append_column(self.adding, pa.array(added, from_pandas=True))
         if self.schema is None:
             self.schema = table.schema
             self.writer = self.open_with(table.schema)
@@ -95,7 +98,7 @@ class _Tabular:
 
 
 class _Csv:
-    """Arrow's CSV writer, with a designed error for columns that CSV has no form for."""
+    """CSV with quotes only where a value needs them; Arrow writes all blocks that need none."""
 
     def __init__(self, file: IO[bytes], schema: pa.Schema, delimiter: str) -> None:
         for column in schema:
@@ -106,38 +109,43 @@ class _Csv:
                     cause=f"its type is {column.type}",
                     fix="write .jsonl or .parquet instead",
                 )
-        # a value with a tab or comma needs quotes, and only such a value gets them
-        options = arrow_csv.WriteOptions(delimiter=delimiter, quoting_style="needed", quoting_header="needed")
-        self.writer = arrow_csv.CSVWriter(file, schema, write_options=options)
+        self.file, self.delimiter = file, delimiter
+        self._by_hand([schema.names])
 
     def write_table(self, table: pa.Table) -> None:
-        self.writer.write_table(table)
+        words = pa.table({name: _text(table[name]) for name in table.column_names})
+        if any(_needs_quotes(column, self.delimiter) for column in words.columns) or table.num_columns == 1:
+            self._by_hand(zip(*(column.to_pylist() for column in words.columns), strict=True))
+            return
+        options = arrow_csv.WriteOptions(include_header=False, delimiter=self.delimiter, quoting_style="none")
+        arrow_csv.write_csv(words, self.file, options)
+
+    def _by_hand(self, rows: Iterable[Sequence[str | None]]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=self.delimiter, lineterminator="\n").writerows(rows)
+        self.file.write(text.getvalue().encode())
 
     def close(self) -> None:
-        self.writer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self.file.flush()
 
 
-def _csv(file: IO[bytes], schema: pa.Schema, delimiter: str) -> _Csv:
-    return _Csv(file, schema, delimiter)
+def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return compute.cast(column, pa.string())
+
+
+def _needs_quotes(column: pa.ChunkedArray, delimiter: str) -> bool:
+    return bool(compute.any(compute.match_substring_regex(column, f'["{delimiter}\r\n]')).as_py())
 
 
 class _JsonLines:
     """JSON lines that came as JSON lines keep every byte and get one field more; other tables are written out."""
 
     def __init__(self, file: IO[bytes], adding: str) -> None:
-        self.file, self.prefix = file, json.dumps(adding).encode() + b":"
+        self.file, self.prefix, self.types = file, json.dumps(adding).encode() + b":", types.Types()
 
     def write(self, batch: columns.Batch, added: NDArray[np.float64]) -> None:
         numbers = [b"null" if value != value else repr(value).encode() for value in added.tolist()]
-        lines = batch.lines or [_object(row) for row in batch.table.to_pylist()]
+        lines = batch.lines or [_object(row) for row in self.types.apply(batch).to_pylist()]
         for line, number in zip(lines, numbers, strict=True):
             body = line.rstrip()[:-1].rstrip()
             comma = b"" if body == b"{" else b","

@@ -81,11 +81,7 @@ class Cohorts:
     def __getitem__(self, key: str | Key) -> summaries.Summary:
         at = self.index(key)
         ends = np.append(self.summary.starts[1:], len(self.summary.keys))
-        part = slice(int(self.summary.starts[at]), int(ends[at]))
-        first = np.zeros(1, np.int64)
-        return summaries.Summary(
-            self.summary.grid, self.summary.keys[part], self.summary.n[part], self.summary.sums[:, part], first
-        )
+        return self.summary.slice(int(self.summary.starts[at]), int(ends[at]))
 
     def pooled(self) -> summaries.Summary:
         """All cohorts together as one group."""

@@ -1,0 +1,104 @@
+"""Options that several commands share, and the step that they lead to: checked rows and their summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from calibrant.cli import console
+
+if TYPE_CHECKING:
+    from calibrant.frames.columns import Rows, Target
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Which rows, and what their columns mean; as declared on the command line."""
+
+    score: str
+    label: str
+    weight: str | None
+    cohorts: tuple[str, ...]
+    time: str | None
+    scale: str
+    target: Target
+    skip_bad_rows: bool
+
+    def read(self, files: str | tuple[str, ...], *, title: str = "reading") -> Rows:
+        """Read and check; rows skipped on request are told on standard error, data of one kind refused."""
+        from calibrant.calibrators.scales import Scale
+        from calibrant.frames import columns, measurable
+
+        with console.progress(title) as update:
+            rows = columns.read(
+                files if isinstance(files, str) else list(files),
+                score=self.score,
+                label=self.label,
+                weight=self.weight,
+                cohorts=self.cohorts,
+                time=self.time,
+                scale=Scale.parse(self.scale),
+                target=self.target,
+                skip_bad_rows=self.skip_bad_rows,
+                progress=update,
+            )
+        console.tell_skipped(rows)
+        measurable.require(rows)
+        return rows
+
+
+def all_of(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several decorators as one, the first on top in --help."""
+    return lambda command: reduce(lambda inner, decorate: decorate(inner), reversed(decorators), command)
+
+
+FILES = click.argument("files", metavar="FILE...", nargs=-1, required=True)
+
+DATA = all_of(
+    click.option("--score", required=True, metavar="COL", help="Column of scores."),
+    click.option("--label", required=True, metavar="COL", help="Column of outcomes: 0/1 or true/false."),
+    click.option("--weight", metavar="COL", help="Column of row weights, not negative."),
+    click.option("--cohort", "cohorts", metavar="COL", multiple=True, help="Cohort column; several are crossed."),
+    click.option("--time", metavar="COL", help="Column of times: ISO 8601 or timestamps."),
+    click.option(
+        "--scale",
+        default="probability",
+        show_default=True,
+        metavar="SCALE",
+        help="What the scores are: probability, percent, logit, unbounded or unbounded:CENTER,SPREAD.",
+    ),
+    click.option(
+        "--target",
+        type=click.Choice(["binary", "rate"]),
+        default="binary",
+        show_default=True,
+        help="What the labels are: outcomes, or rates in [0, 1].",
+    ),
+    click.option("--skip-bad-rows", is_flag=True, help="Leave out rows that fail a check, and count them."),
+)
+
+JUDGING = all_of(
+    click.option(
+        "--tolerance",
+        type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
+        default=0.02,
+        show_default=True,
+        help="Miscalibration that nobody minds, in probability.",
+    ),
+    click.option(
+        "--level",
+        type=click.FloatRange(0.5, 1.0, max_open=True),
+        default=0.95,
+        show_default=True,
+        help="Confidence of intervals and verdicts.",
+    ),
+)
+
+SEED = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all resampling.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
