@@ -87,18 +87,17 @@ def ici(
     lacking = cox.insufficient(summary)
     if lacking is not None:
         return lacking
-    curve = _fit(summary)
+    curve = smooth(summary)
     if curve is None:
         return results.Insufficient(0, 1, "scores at which both labels occur")
-    value = _distances(summary, curve.eta(summary))
+    value = _distances(summary, curve)
     if replicates == 0:
         bare = [results.Estimate(float(each), method="none (no replicates asked for)") for each in value]
         return Ici(bare[0], bare[1], bare[2], curve.knots)
 
     def again(drawn: summaries.Summary) -> Floats:
-        start = curve.eta(drawn)
-        step = _solve(drawn, curve.design(drawn), start)
-        return np.full(3, np.nan) if step is None else _distances(drawn, start + curve.design(drawn) @ step)
+        refitted = curve.refitted(drawn)
+        return np.full(3, np.nan) if refitted is None else _distances(drawn, refitted)
 
     found = resampling.replicate(summary, again, value, replicates=replicates, rng=rng)
     cut = [_cut(each) for each in found.estimates(level=level, kind="basic")]
@@ -136,73 +135,96 @@ def spline(x: Floats, knots: tuple[float, ...]) -> Floats:
     cubes = np.maximum(x[:, None] - t, 0.0) ** 3
     inner = t[:-2]
     gap = t[-1] - t[-2]
-    columns = cubes[:, :-2] - cubes[:, [-2]] * (t[-1] - inner) / gap + cubes[:, [-1]] * (t[-2] - inner) / gap
-    return np.column_stack([x, columns / (t[-1] - t[0]) ** 2])
+    bent = cubes[:, :-2] - cubes[:, [-2]] * (t[-1] - inner) / gap + cubes[:, [-1]] * (t[-2] - inner) / gap
+    return np.column_stack([x, bent / (t[-1] - t[0]) ** 2])
 
 
 @dataclass(frozen=True, slots=True)
-class _Curve:
-    """A fitted curve: knots, the matrix that made the columns orthonormal, and the coefficients of those."""
+class Curve:
+    """A smooth calibration curve: knots, the matrix that made its columns orthonormal, and their coefficients."""
 
     knots: tuple[float, ...]
     turn: Floats
     coefficients: Floats
 
-    def design(self, summary: summaries.Summary) -> Floats:
-        return _columns(summary, self.knots) @ self.turn
+    def design(self, scores: Floats) -> Floats:
+        """Orthonormal columns at scores of shape (k,)."""
+        return columns(scales.logit(scores), self.knots) @ self.turn
 
-    def eta(self, summary: summaries.Summary) -> Floats:
-        return self.design(summary) @ self.coefficients
+    def log_odds(self, scores: Floats) -> Floats:
+        """The curve at scores of shape (k,), in log-odds; outside the knots it goes on as a straight line."""
+        return np.asarray(self.design(scores) @ self.coefficients)
+
+    def refitted(self, summary: summaries.Summary) -> Curve | None:
+        """The curve with the same knots for another sample; None if that has no finite maximum."""
+        if not len(summary.keys):
+            return None
+        design = self.design(summary.score)
+        step = solve(design, summary.wy, summary.w, summary.ww, start=design @ self.coefficients)
+        return None if step is None else Curve(self.knots, self.turn, self.coefficients + step)
 
 
-def _columns(summary: summaries.Summary, knots: tuple[float, ...]) -> Floats:
+def smooth(summary: summaries.Summary) -> Curve | None:
+    """The curve with the most knots (5, 4, 3, none) that has a finite maximum; None if not even the line has one.
+
+    Examples
+    --------
+    >>> p = np.repeat(np.linspace(0.05, 0.95, 19), 200)
+    >>> curve = smooth(summaries.summarise(p, np.tile(np.arange(200) / 200, 19) < p))
+    >>> len(curve.knots), bool(np.allclose(expit(curve.log_odds(p)), p, atol=0.01))
+    (5, True)
+    """
     x = scales.logit(summary.score)
-    return np.column_stack([np.ones(len(x)), spline(x, knots)])
-
-
-def _fit(summary: summaries.Summary) -> _Curve | None:
-    """The curve with the most knots that has a finite maximum; None if not even the line has one."""
     for count in (5, 4, 3, 0):
-        knots = _knots(summary, count)
-        if knots is None:
+        knots = knots_at(x, summary.w, count)
+        turn = None if knots is None else orthonormal(columns(x, knots), summary.w)
+        if knots is None or turn is None:
             continue
-        columns = _columns(summary, knots)
-        # orthonormal columns, so that neither the step nor the test for separation depends on their scale
-        share = np.sqrt(summary.w / summary.w.sum())[:, None]
-        triangle = np.linalg.qr(columns * share, mode="r")
-        size = np.abs(np.diagonal(triangle))
-        if size.min() <= 1e-9 * size.max():
-            continue
-        turn = np.linalg.inv(triangle)
-        found = _solve(summary, columns @ turn, np.zeros(len(columns)))
+        found = solve(columns(x, knots) @ turn, summary.wy, summary.w, summary.ww)
         if found is not None:
-            return _Curve(knots, turn, found)
+            return Curve(knots, turn, found)
     return None
 
 
-def _solve(summary: summaries.Summary, design: Floats, start: Floats) -> Floats | None:
-    """Coefficients to add to the log-odds that are there, or None without a finite maximum."""
-    if not len(design):
+def columns(x: Floats, knots: tuple[float, ...]) -> Floats:
+    """A column of ones and those of ``spline``."""
+    return np.column_stack([np.ones(len(x)), spline(x, knots)])
+
+
+def orthonormal(design: Floats, weight: Floats) -> Floats | None:
+    """The matrix (d, d) that turns columns (k, d) into orthonormal ones by weight; None if they are collinear.
+
+    Neither the step of Newton's method nor its test for separation then depends on their scale.
+    """
+    share = np.sqrt(weight / weight.sum())[:, None]
+    triangle = np.linalg.qr(design * share, mode="r")
+    size = np.abs(np.diagonal(triangle))
+    if len(size) < design.shape[1] or size.min() <= 1e-9 * size.max():
         return None
-    scale = float(summary.w.sum() / summary.ww.sum())
+    return np.asarray(np.linalg.inv(triangle))
+
+
+def solve(design: Floats, wy: Floats, w: Floats, ww: Floats, *, start: Floats | None = None) -> Floats | None:
+    """Coefficients to add to the log-odds ``start``, weights scaled to the effective n; None without a maximum."""
+    scale = float(w.sum() / ww.sum())
     with np.errstate(over="ignore", invalid="ignore"):
-        found = logistic.fit(design, summary.wy * scale, summary.w * scale, offset=start)
+        found = logistic.fit(design, wy * scale, w * scale, offset=start)
     return found.coefficients if found.converged else None
 
 
-def _knots(summary: summaries.Summary, count: int) -> tuple[float, ...] | None:
-    """Knots at Harrell's weighted quantiles of logit p; None if two of them coincide."""
+def knots_at(x: Floats, weight: Floats, count: int) -> tuple[float, ...] | None:
+    """Knots at Harrell's weighted quantiles of x (rising); none for ``count`` 0; None if two of them coincide."""
     if count == 0:
         return ()
-    x, cumulative = scales.logit(summary.score), np.cumsum(summary.w)
+    cumulative = np.cumsum(weight)
     at = np.searchsorted(cumulative, np.array(QUANTILES[count]) * cumulative[-1] * (1.0 - 1e-12))
     knots = x[np.minimum(at, len(x) - 1)]
     return tuple(knots.tolist()) if (np.diff(knots) > 1e-6).all() else None
 
 
-def _distances(summary: summaries.Summary, eta: Floats) -> Floats:
+def _distances(summary: summaries.Summary, curve: Curve) -> Floats:
     """Mean, median and 90 % quantile of |curve - score|, shape (3,), by weight."""
-    far = np.abs(expit(eta) - summary.score)
+    far = np.abs(expit(curve.log_odds(summary.score)) - summary.score)
     order = np.argsort(far)
     cumulative = np.cumsum(summary.w[order])
     at = np.searchsorted(cumulative, np.array([0.5, 0.9]) * cumulative[-1] * (1.0 - 1e-12))
