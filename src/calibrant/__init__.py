@@ -9,7 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from calibrant.calibrators.codec import loads
     from calibrant.calibrators.scales import Scale
+    from calibrant.evidence.assess import assess
+    from calibrant.evidence.recommend import recommend
+    from calibrant.fitting.selection import select
+    from calibrant.frames.columns import read
+    from calibrant.frames.summaries import summarise_rows
     from calibrant.stats.results import Estimate, Insufficient
     from calibrant.stats.summary import Summary, summarise
 
@@ -21,7 +27,13 @@ __all__ = [
     "Scale",
     "Summary",
     "__version__",
+    "assess",
+    "loads",
+    "read",
+    "recommend",
+    "select",
     "summarise",
+    "summarise_rows",
 ]
 
 #: Where each name lives.
@@ -30,7 +42,13 @@ _HOMES = {
     "Insufficient": "stats.results",
     "Scale": "calibrators.scales",
     "Summary": "stats.summary",
+    "assess": "evidence.assess",
+    "loads": "calibrators.codec",
+    "read": "frames.columns",
+    "recommend": "evidence.recommend",
+    "select": "fitting.selection",
     "summarise": "stats.summary",
+    "summarise_rows": "frames.summaries",
 }
 
 
