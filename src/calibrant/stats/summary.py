@@ -285,38 +285,50 @@ class Summary:
                 cause=f"schema {data.get('schema')!r}, fields {sorted(map(str, data))}",
                 fix="write it with Summary.to_dict() of a version of Calibrant not newer than this one",
             )
-        summary = cls(
-            data["grid"],
-            np.asarray(data["keys"], np.int64),
-            np.asarray(data["n"], np.int64),
-            np.array([data[name] for name in SUMS], np.float64).reshape(len(SUMS), -1),
-            np.asarray(data["starts"], np.int64),
-        )
+        try:
+            summary = cls(
+                data["grid"],
+                np.asarray(data["keys"], np.int64),
+                np.asarray(data["n"], np.int64),
+                np.array([data[name] for name in SUMS], np.float64).reshape(len(SUMS), -1),
+                np.asarray(data["starts"], np.int64),
+            )
+        except (TypeError, ValueError, OverflowError):
+            raise _misfit() from None
         summary.check()
         return summary
 
     def check(self) -> None:
         """Raise ArtifactError unless the columns fit together as the class says."""
-        k = len(self.keys)
-        steps = np.diff(self.keys)
+        k = self.keys.size
+        shapes = (self.keys.shape, self.n.shape, self.sums.shape, self.starts.ndim)
+        if self.grid not in ("dyadic", "distinct") or shapes != ((k,), (k,), (len(SUMS), k), 1):
+            raise _misfit()
+        begins = self.starts.tolist()
+        if begins != [0] and not (k and begins[:1] == [0] and begins[-1] < k and (np.diff(self.starts) > 0).all()):
+            raise _misfit()
         inside = np.ones(max(k - 1, 0), bool)
         inside[self.starts[1:] - 1] = False
+        scores = self.keys if self.grid == "dyadic" else self.keys.view(np.float64)
+        highest = score_grid.CELLS - 1 if self.grid == "dyadic" else 1.0
         fits = (
-            self.grid in ("dyadic", "distinct")
-            and self.n.shape == (k,)
-            and self.sums.shape == (len(SUMS), k)
-            and bool((self.n > 0).all())
+            bool((self.n > 0).all())
             and bool(np.isfinite(self.sums).all())
             and bool((self.w > 0).all())
-            and bool((steps[inside] > 0).all())
+            and bool((np.diff(self.keys)[inside] > 0).all())
+            and bool(((scores >= 0) & (scores <= highest)).all())
         )
         if not fits:
-            raise errors.ArtifactError(
-                "CAL-604",
-                "the columns of this summary do not fit together",
-                cause="lengths differ, keys do not increase, or a count or weight is not positive and finite",
-                fix="write the summary again from its rows",
-            )
+            raise _misfit()
+
+
+def _misfit() -> errors.ArtifactError:
+    return errors.ArtifactError(
+        "CAL-604",
+        "the columns of this summary do not fit together",
+        cause="lengths or types differ, keys do not increase or are no cells, or a count or weight is not positive",
+        fix="write the summary again from its rows",
+    )
 
 
 def empty(grid: Grid = "dyadic") -> Summary:
