@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from calibrant.calibrators import scales
-from calibrant.stats import intervals, logistic
+from calibrant.stats import cox, intervals
 from calibrant.stats import summary as summaries
 
 Floats = NDArray[np.float64]
@@ -24,13 +24,14 @@ class Departures:
     """Departure per group, all of shape (g,).
 
     ``value`` and ``standard_error`` are in units of probability; ``identity_p`` is the p-value of the joint Wald
-    test of intercept 0 and slope 1 (chi-squared, two degrees of freedom). Where ``known`` is False the line could
+    test of intercept 0 and slope 1 (chi-squared, two degrees of freedom); ``slope`` is the fitted slope. Where ``known`` is False the line could
     not be fitted (one class, separation, constant scores) and the other fields mean nothing.
     """
 
     value: Floats
     standard_error: Floats
     identity_p: Floats
+    slope: Floats
     known: NDArray[np.bool_]
 
     def p_beyond(self, tolerance: float) -> Floats:
@@ -39,8 +40,9 @@ class Departures:
         The larger of the delta-method p-value of the mean departure and the Wald p-value of the identity: the
         second keeps the level where the departure is so close to 0 that its absolute value is not normal.
         """
-        delta = ndtr(-(self.value - tolerance) / self.standard_error)
-        return np.where(self.known & (self.value > tolerance), np.maximum(delta, self.identity_p), 1.0)
+        beyond = self.known & (self.value > tolerance)
+        delta = ndtr((tolerance - self.value) / np.where(beyond, self.standard_error, 1.0))
+        return np.where(beyond, np.maximum(delta, self.identity_p), 1.0)
 
     def upper(self, level: float) -> Floats:
         """One-sided upper bound of the departure, shape (g,); infinite where nothing is known."""
@@ -54,7 +56,7 @@ def by_group(summary: summaries.Summary) -> Departures:
     Parameters
     ----------
     summary
-        One group or several stacked; labels binary or rates. Weights count by the effective sample size.
+        One group or several stacked; labels binary or rates.
 
     Notes
     -----
@@ -76,10 +78,9 @@ def by_group(summary: summaries.Summary) -> Departures:
     """
     p, group = summary.score, summary.group
     x = scales.logit(p)
-    scaling = summary.effective_n / summary.total("w")
-    w = summary.w * scaling[group]
-    fits = logistic.fit_lines(x, summary.wy * scaling[group], w, summary.starts)
-    a, b = fits.coefficients[group, 0], fits.coefficients[group, 1]
+    fits = cox.by_group(summary)
+    line = np.where(fits.converged[:, None], fits.coefficients, np.array([0.0, 1.0]))
+    a, b = line[group, 0], line[group, 1]
     f = scales.expit(a + b * x)
     share = summary.w / summary.total("w")[group]
     value = summary.reduce(share * np.abs(f - p))
@@ -87,6 +88,6 @@ def by_group(summary: summaries.Summary) -> Departures:
     gradient = np.stack([summary.reduce(slope), summary.reduce(slope * x)], axis=1)
     covariance = np.where(fits.converged[:, None, None], fits.covariance, np.eye(2))
     variance = np.einsum("gi,gij,gj->g", gradient, covariance, gradient)
-    away = fits.coefficients - np.array([0.0, 1.0])
+    away = line - np.array([0.0, 1.0])
     wald = np.einsum("gi,gi->g", away, np.linalg.solve(covariance, away[:, :, None])[:, :, 0])
-    return Departures(value, np.sqrt(variance), np.exp(-wald / 2.0), fits.converged)
+    return Departures(value, np.sqrt(variance), np.exp(-wald / 2.0), line[:, 1], fits.converged)

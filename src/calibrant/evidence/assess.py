@@ -1,0 +1,100 @@
+"""Assess a stream: the whole, each cohort, and one verdict with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from calibrant.evidence import measurement, verdict
+from calibrant.stats import cohorts as cohort_stacks
+from calibrant.stats import summary as summaries
+
+SCHEMA = "calibrant.evidence/1"
+
+
+@dataclass(frozen=True, slots=True)
+class CohortEvidence:
+    """One cohort (field -> value) and what was measured in it."""
+
+    cohort: Mapping[str, str]
+    measurement: measurement.Measurement
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"cohort": dict(self.cohort), **self.measurement.to_dict()}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The document that a decision rests on.
+
+    ``cohorts`` come in order of evidence against them, strongest first. ``about`` carries what the caller knows
+    of the data (source, window, digest ...), as plain strings and numbers.
+    """
+
+    overall: measurement.Measurement
+    cohorts: tuple[CohortEvidence, ...]
+    tolerance: float
+    level: float
+    seed: int
+    about: Mapping[str, str | int | float | None]
+
+    @property
+    def verdict(self) -> verdict.Outcome:
+        """Miscalibrated if the whole or any cohort is; else what the whole is."""
+        found = any(cohort.measurement.verdict.outcome == "miscalibrated" for cohort in self.cohorts)
+        return "miscalibrated" if found else self.overall.verdict.outcome
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable JSON form (docs: evidence schema)."""
+        return {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "tolerance": self.tolerance,
+            "level": self.level,
+            "seed": self.seed,
+            "about": dict(self.about),
+            "overall": self.overall.to_dict(),
+            "cohorts": [cohort.to_dict() for cohort in self.cohorts],
+        }
+
+
+def assess(
+    overall: summaries.Summary,
+    cohorts: cohort_stacks.Cohorts | None = None,
+    *,
+    tolerance: float = 0.02,
+    level: float = 0.95,
+    seed: int = 0,
+    about: Mapping[str, str | int | float | None] | None = None,
+) -> Evidence:
+    """Assess a summary and, if given, its cohorts.
+
+    Parameters
+    ----------
+    overall
+        Summary of all rows, one group.
+    cohorts
+        The same rows stacked by cohort.
+    tolerance
+        Miscalibration that nobody minds, in units of probability, in (0, 1).
+    level
+        Confidence of intervals and verdicts.
+    seed
+        Of the resampling behind some intervals; the same seed gives the same document.
+    about
+        What is known of the data, copied into the document.
+    """
+    rng = np.random.default_rng(seed)
+    whole = measurement.measure(overall, tolerance=tolerance, level=level, rng=rng)
+    members: tuple[CohortEvidence, ...] = ()
+    if cohorts is not None:
+        measured = measurement.measure_groups(cohorts.summary, tolerance=tolerance, level=level)
+        members = tuple(
+            CohortEvidence(dict(zip(cohorts.fields, key, strict=True)), each)
+            for key, each in zip(cohorts.keys, measured, strict=True)
+        )
+        members = tuple(sorted(members, key=lambda member: member.measurement.verdict.p_value))
+    return Evidence(whole, members, tolerance, level, seed, dict(about or {}))
