@@ -142,7 +142,7 @@ def _cohorts(cohorts: list[dict[str, Any]]) -> None:
             console.number(each.get("ecce"), 3),
             console.number(each["slope"]["value"], 2),
             console.number(each["intercept"]["value"], 2),
-            f"{each['adjusted_p']:.2g}",
+            console.p_value(each["adjusted_p"]),
         )
         for each in cohorts[:SHOWN]
     ]

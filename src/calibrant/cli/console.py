@@ -67,11 +67,13 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, tex
     """A table on standard output: the first ``text_columns`` to the left, numbers to the right."""
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, name in enumerate(head):
         made.add_column(name, justify="left" if index < text_columns else "right", overflow="fold")
     for row in rows:
         made.add_row(*row)
+    if title:
+        out().print(title, style="bold")
     out().print(made)
 
 
@@ -95,6 +97,11 @@ def tell_skipped(rows: Rows) -> None:
     talk(f"skipped {left_out:,} of {rows.read:,} rows")
     for kind in rows.skipped[:4]:
         talk(f"  {kind.count:,}: {kind.reason}; first {kind.first}")
+
+
+def p_value(value: float) -> str:
+    """A p-value for people: below 1e-12 only its smallness matters."""
+    return "<1e-12" if value < 1e-12 else f"{value:.2g}"
 
 
 @contextmanager

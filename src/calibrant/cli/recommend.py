@@ -1,0 +1,186 @@
+"""``calibrant recommend``: choose a map and a threshold, and prove them on rows that they were not fitted on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from calibrant import errors
+from calibrant.cli import console, options
+
+if TYPE_CHECKING:
+    from calibrant.decisions.thresholds import Objective
+    from calibrant.evidence.recommend import Recommendation
+    from calibrant.frames.columns import Rows
+
+
+@click.command(
+    "recommend",
+    epilog="""\b
+Examples:
+  calibrant recommend preds.parquet --score p --label y -o calibrator.json
+  calibrant recommend preds.csv --score p --label y --time at --cost-fp 1 --cost-fn 20 -o calibrator.json
+
+\b
+Exit codes: 0 recommended and written (it may be to keep the scores), 2 wrong use or bad input,
+3 not enough data, or no threshold can be proved; then nothing is written.""",
+)
+@options.FILES
+@options.DATA
+@options.JUDGING
+@click.option("-o", "--output", metavar="OUT", help="The calibrator file to write: calibrator.json.")
+@click.option("--cost-fp", type=float, metavar="X", help="Cost of acting on a negative.")
+@click.option("--cost-fn", type=float, metavar="Y", help="Cost of not acting on a positive.")
+@click.option("--cost-action", type=float, metavar="Z", help="Cost of acting at all.")
+@click.option("--precision", type=float, metavar="P", help="Share of alerts that must be positive.")
+@click.option("--recall", type=float, metavar="R", help="Share of positives that must be found.")
+@click.option("--capacity", type=float, metavar="N", help="Alerts a day that can be handled.")
+@click.option("--rows-per-day", type=float, metavar="M", help="For --capacity where there is no --time.")
+@options.SEED
+@options.JSON
+def command(
+    files: tuple[str, ...], output: str | None, tolerance: float, level: float, seed: int, as_json: bool, **rest: Any
+) -> int:
+    """Find the map that these scores need, or show that they need none.
+
+    Candidates are fitted and chosen on one part of the rows and judged once on the other: on the latest rows if
+    there is a --time. With --cohort every cohort gets a map of its own, shrunk towards the common one.
+    """
+    from calibrant.calibrators import codec
+    from calibrant.evidence import recommend
+    from calibrant.frames import atomic, measurable
+    from calibrant.stats import results
+
+    aims = {name: rest.pop(name) for name in AIMS}
+    _one_aim(aims)
+    rows = options.Data(**rest).read(files)
+    objective = _objective(aims, rows)
+    if len(rows) < measurable.FEW:
+        return _too_few(f"{len(rows)} rows, at least {measurable.FEW} are needed")
+    found = recommend.recommend(rows, objective=objective, tolerance=tolerance, level=level, seed=seed)
+    if isinstance(found.choice, results.Insufficient):
+        console.explain(
+            "CAL-321",
+            "no threshold can be proved",
+            cause=str(found.choice),
+            fix="ask for less, collect more labelled rows, or leave the aim out to get the map alone",
+        )
+        return console.INCONCLUSIVE
+    if output is not None:
+        with atomic.replacing(Path(output)) as file:
+            file.write(codec.dumps(found.document))
+        console.talk(f"wrote {output}")
+    if as_json:
+        console.emit_json(found.to_dict())
+    else:
+        show(found)
+    return console.FINE
+
+
+AIMS = ("cost_fp", "cost_fn", "cost_action", "precision", "recall", "capacity", "rows_per_day")
+
+
+def _too_few(cause: str) -> int:
+    console.explain("CAL-320", "not enough data to recommend anything", cause=cause, fix="collect more labelled rows")
+    return console.INCONCLUSIVE
+
+
+def _one_aim(aims: dict[str, float | None]) -> None:
+    costs = [name for name in ("cost_fp", "cost_fn", "cost_action") if aims[name] is not None]
+    others = [name for name in ("precision", "recall", "capacity") if aims[name] is not None]
+    if bool(costs) + len(others) > 1:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in (*costs, *others))
+        raise errors.UsageError(
+            "CAL-401", "several ways to choose a threshold", cause=f"{named} were given", fix="keep one of them"
+        )
+    if costs and (aims["cost_fp"] is None or aims["cost_fn"] is None):
+        raise errors.UsageError(
+            "CAL-401",
+            "a threshold from costs needs both costs",
+            cause=f"only --{costs[0].replace('_', '-')} was given",
+            fix="give --cost-fp and --cost-fn",
+        )
+    if aims["rows_per_day"] is not None and aims["capacity"] is None:
+        raise errors.UsageError(
+            "CAL-401", "--rows-per-day goes with --capacity", cause="no --capacity was given", fix="add or drop it"
+        )
+
+
+def _objective(aims: dict[str, float | None], rows: Rows) -> Objective | None:
+    from calibrant.decisions import costs, thresholds
+
+    if aims["cost_fp"] is not None and aims["cost_fn"] is not None:
+        return costs.Costs(aims["cost_fp"], aims["cost_fn"], aims["cost_action"] or 0.0)
+    if aims["precision"] is not None:
+        return thresholds.Precision(aims["precision"])
+    if aims["recall"] is not None:
+        return thresholds.Recall(aims["recall"])
+    if aims["capacity"] is not None:
+        return thresholds.Capacity(aims["capacity"], aims["rows_per_day"] or _rows_per_day(rows))
+    return None
+
+
+def _rows_per_day(rows: Rows) -> float:
+    """Rows divided by the days from the first to the last time."""
+    if rows.times is None:
+        raise errors.UsageError(
+            "CAL-429",
+            "a capacity a day needs to know how many rows a day brings",
+            cause="there is no --time column to count them by",
+            fix="add --time COL or --rows-per-day M",
+        )
+    days = float((rows.times.max() - rows.times.min()) / np.timedelta64(1, "D"))
+    if days < 1.0:
+        raise errors.UsageError(
+            "CAL-429",
+            "a capacity a day needs to know how many rows a day brings",
+            cause=f"the rows span {days:.2g} days",
+            fix="add --rows-per-day M",
+        )
+    return len(rows) / days
+
+
+def show(found: Recommendation) -> None:
+    """The recommendation for people."""
+    document = found.to_dict()
+    verb = f"APPLY the map: {document['method']}" if found.action == "apply" else "KEEP the scores as they are"
+    console.out().print(verb, style="bold")
+    for reason in found.reasons:
+        click.echo(f"  {reason}")
+    before, after = document["before"]["overall"], document["after"]["overall"]
+    click.echo()
+    console.table(
+        f"on {before['n']:,} held-out rows",
+        ("measure", "scores", "mapped"),
+        [
+            ("verdict", before["verdict"], after["verdict"]),
+            *(
+                (title, console.number(before.get(name)), console.number(after.get(name)))
+                for title, name in (("log loss", "log_loss"), ("Brier score", "brier"), ("ECCE", "ecce"))
+            ),
+            *(
+                (f"calibration {name}", console.number(before[name]["value"]), console.number(after[name]["value"]))
+                for name in ("slope", "intercept")
+            ),
+        ],
+    )
+    gain = document["gain"]
+    if gain.get("value") is not None:
+        interval = f" ({gain['low']:.3g} to {gain['high']:.3g})" if gain.get("low") is not None else ""
+        click.echo(f"\ngain in log loss: {gain['value']:.3g} a row{interval}")
+    candidates = [
+        (
+            ("→ " if each.method == found.selection.method else "  ") + each.method,
+            f"{each.log_loss:.5f}",
+            f"{each.gain.value:+.2e}",
+        )
+        for each in found.selection.candidates
+    ]
+    if candidates:
+        click.echo()
+        console.table("candidates, cross-fitted", ("map", "log loss", "gain"), candidates)
+    if document["threshold"] is not None:
+        click.echo(f"\nthreshold {document['threshold']['value']:.4g}: {document['threshold']['sentence']}")

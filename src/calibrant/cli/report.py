@@ -1,0 +1,104 @@
+"""``calibrant report``: one HTML page to send around."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from calibrant import errors
+from calibrant.cli import check, console, options
+
+if TYPE_CHECKING:
+    from calibrant.evidence.recommend import Recommendation
+    from calibrant.frames.columns import Rows
+
+
+@click.command(
+    "report",
+    epilog="""\b
+Examples:
+  calibrant report preds.parquet --score p --label y -o report.html
+  calibrant report 'day-*.csv' --score p --label y --cohort country --time at -o report.html
+
+\b
+Exit codes: 0 calibrated, 1 miscalibrated, 2 wrong use or bad input (nothing is written), 3 not enough
+data to tell (below 50 rows nothing is written).""",
+)
+@options.FILES
+@options.DATA
+@options.JUDGING
+@click.option("-o", "--output", required=True, metavar="OUT", help="The page to write: report.html.")
+@click.option("--title", metavar="TEXT", help="Title of the page; the source by default.")
+@click.option("--advice/--no-advice", default=True, show_default=True, help="With or without a recommendation.")
+@options.SEED
+@options.JSON
+def command(
+    files: tuple[str, ...],
+    output: str,
+    title: str | None,
+    advice: bool,
+    tolerance: float,
+    level: float,
+    seed: int,
+    as_json: bool,
+    **data: Any,
+) -> int:
+    """Write one self-contained HTML page: diagram, numbers, cohorts, and what to do, proved on held-out rows.
+
+    FILE is CSV, JSON lines or Parquet, a quoted pattern, or - for standard input; several are read as one.
+    """
+    from calibrant.evidence import assess
+    from calibrant.frames import measurable, summaries
+
+    rows = options.Data(**data).read(files)
+    summed = summaries.summarise_rows(rows)
+    evidence = assess.assess(
+        summed.overall, summed.cohorts, tolerance=tolerance, level=level, seed=seed, about=check.about(rows)
+    )
+    if summed.overall.effective_n[0] < measurable.FEW:
+        return check.conclude(evidence)
+    from calibrant.cli import pages
+
+    proposal = recommended(rows, tolerance=tolerance, level=level, seed=seed) if advice else None
+    made = pages.compose(
+        rows,
+        summed,
+        evidence,
+        title=title or f"Calibration of {rows.source}",
+        advice=proposal,
+        next_steps=next_steps(evidence.verdict, proposal),
+        made_at=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+    pages.write(made, output)
+    console.talk(f"wrote {output}")
+    if as_json:
+        console.emit_json(evidence.to_dict())
+    return check.conclude(evidence)
+
+
+def recommended(rows: Rows, *, tolerance: float, level: float, seed: int) -> Recommendation | None:
+    """The advice of the page, or None where these rows allow none; the reason is told on standard error."""
+    from calibrant.evidence import recommend
+
+    try:
+        return recommend.recommend(rows, tolerance=tolerance, level=level, seed=seed)
+    except (errors.FitError, errors.UsageError) as error:
+        console.talk(f"without a recommendation: {error.what} ({error.code})")
+        return None
+
+
+def next_steps(verdict: str, proposal: Recommendation | None) -> tuple[str, ...]:
+    """What to do next, as the page says it."""
+    if proposal is not None and proposal.action == "apply":
+        return (
+            "calibrant recommend FILE … -o calibrator.json: writes the map that was proved here",
+            "calibrant transform calibrator.json FILE --score COL -o OUT: applies it",
+            "calibrant drift REFERENCE CURRENT …: compare with the next window before trusting it for long",
+        )
+    if verdict == "insufficient":
+        return ("Collect more labelled rows; the reasons above say how many would decide.",)
+    if verdict == "miscalibrated":
+        return ("No map gained on held-out rows: look at the cohorts, at drift, and at the model itself.",)
+    return ("Nothing to repair. Check again when the next labels have arrived.",)
