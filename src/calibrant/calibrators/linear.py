@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrant.calibrators import blocks, parameters, scales
+from calibrant.calibrators import blocks, parameters, scales, steps
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class CenteredIsotonic:
 
     def apply(self, scores: ArrayLike) -> NDArray[np.float64]:
         knots, values, scale = self._knots, self._values, self.scale
+        if len(knots) == 1:  # np.interp answers NaN with the only value
+            return steps.look_up(scores, scale, knots[1:], values)
 
         def kernel(raw: blocks.Floats, out: blocks.Floats, work: blocks.Floats) -> None:
             blocks.probability(scale, raw, work)

@@ -148,7 +148,7 @@ class _Graph:
             case formula.Log(x):
                 return self.add("Log", self.value(x))
             case formula.Logistic(x):
-                return self.add("Sigmoid", self.value(x))
+                return self.logistic(self.value(x))
             case formula.Clip(x, low, high):
                 return self.clip(self.value(x), low, high)
             case formula.Steps(x, edges, values):
@@ -159,6 +159,11 @@ class _Graph:
                 return self.cubic(self.value(x), knots, pieces)
             case _:
                 assert_never(node)
+
+    def logistic(self, x: str) -> str:
+        """Not Sigmoid: onnxruntime's is right to 1e-16 absolutely, which leaves few digits of a rare event's score."""
+        odds = self.add("Exp", self.add("Neg", x))
+        return self.add("Reciprocal", self.add("Add", odds, self.constant([[1.0]])))
 
     def clip(self, x: str, low: float, high: float) -> str:
         return self.add("Clip", x, self.constant(low), self.constant(high))
@@ -208,7 +213,7 @@ class _Graph:
             slopes = self.add("Gather", self.constant([[line.slope] for line in lines]), which)
             intercepts = self.add("Gather", self.constant([[line.intercept] for line in lines]), which)
             x = self.add("Mul", self.value(formula.log_odds(calibrator.scale)), slopes)
-            return self.add("Sigmoid", self.add("Add", x, intercepts))
+            return self.logistic(self.add("Add", x, intercepts))
         if len(members) > MOST_COHORTS:
             raise errors.UsageError(
                 "CAL-436",

@@ -19,7 +19,10 @@ MOST_ROWS = 400_000
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The largest difference (absolute; of measurements, in units of the largest answer) between the export and ``apply``, seen on ``points`` rows in an engine."""
+    """The largest difference between the export and ``apply``, seen on ``points`` rows in an engine.
+
+    Absolute for probabilities; for measurements in units of the largest answer.
+    """
 
     largest_difference: float
     bound: float
