@@ -55,6 +55,8 @@ def judge(summary: summaries.Summary, *, tolerance: float = 0.02, level: float =
     level
         Confidence of the decision.
     """
+    if not len(summary.keys):
+        return [Verdict("insufficient", (_missing(0.0, 0.0, False, 0.0, tolerance),), 1.0, 1.0)]
     kuiper = ecce.ecce_by_group(summary)
     moved = departure.by_group(summary)
     p = np.minimum(1.0, 2.0 * np.minimum(kuiper.p_beyond(tolerance), moved.p_beyond(tolerance)))

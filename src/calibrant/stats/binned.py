@@ -180,7 +180,9 @@ def fold(summary: summaries.Summary, index: Ints, count: int, cells: Floats) -> 
     """Sums over bins: from cells of shape (s, k) to (s, g, count)."""
     groups = len(summary.starts)
     where = summary.group * count + index
-    return np.stack([np.bincount(where, row, groups * count).reshape(groups, count) for row in cells])
+    # without any cell bincount counts in integers
+    sums = [np.bincount(where, row, groups * count).reshape(groups, count) for row in cells]
+    return np.stack(sums).astype(np.float64)  # numpy counts nothing in integers.astype(np.float64)
 
 
 def _checked(count: int) -> int:
