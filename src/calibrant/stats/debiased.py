@@ -19,6 +19,10 @@ Bins = Literal["mass", "width"]
 Form = Literal["u", "kumar"]
 
 
+#: Keeps a division by zero from perfect bins, whose noise is 0 as well.
+TINY = 1e-300
+
+
 @dataclass(frozen=True, slots=True)
 class DebiasedError:
     """The signed squared error with its interval; ``root`` is what to show."""
@@ -64,7 +68,7 @@ def l2_error(
     kumar: T = dbar^2 - ybar (1 - ybar) / (n_b - 1).
     Interval: in each bin a U-statistic of products has exactly the variance 4 mu^2 s^2 / n + 2 s^4 / (n (n - 1));
     with the multinomial variance of the bin masses the ends are the truths t with |T - t| <= z sd(t), where the
-    first part is taken in proportion to t. At 1,000 rows it covered .92 to .97 of the time at level .95. The sums
+    first part is taken in proportion to t. At 300 to 10,000 rows .95 of the intervals covered (.946 to .967). The sums
     are exact on both grids without weights; weights count as spread evenly within a cell.
 
     References
@@ -115,7 +119,9 @@ def _interval(terms: Floats, share: Floats, spread: Floats, n: Floats, rows: flo
     z = intervals.quantile(level)
     noise = float(share**2 @ (2.0 * spread**2 / (n * (n - 1.0))))
     noise += max(float(share @ terms**2) - value**2, 0.0) / rows
-    pace = float(share @ (share * spread / n))
+    # the noise of a bin counts by the bin's part in the error, and by its noise where there is no error
+    parts = share * (np.maximum(terms, 0.0) + spread / n)
+    pace = float(parts @ (share * spread / n)) / max(float(parts.sum()), TINY)
     centre = value + 2.0 * pace * z**2
     half = z * max(noise + 4.0 * pace * value + (2.0 * pace * z) ** 2, 0.0) ** 0.5
     method = "score (variance of a U-statistic in each bin, multinomial bin masses)"
