@@ -21,6 +21,10 @@ from calibrant.charts import theme
 #: The version of the grammar that specs are drawn with; the newest of major version 5 that every release knows.
 GRAMMAR = "5.20"
 MIME = "application/vnd.vegalite.v5+json"
+#: Where the first part of a description ends.
+_BREAK = re.compile(r"[:;.](?:\s|$)")
+#: What a spreadsheet takes for the beginning of a formula, in either width.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +97,7 @@ class Chart:
                 path.write_text(json.dumps(self.spec), encoding="utf-8")
             case ending:
                 raise errors.UsageError(
-                    "CAL-441",
+                    "CAL-491",
                     f"a chart cannot be written as {ending or 'a file without ending'}",
                     cause=f"the name is {path.name}",
                     fix="end the name with .svg, .png, .html or .json",
@@ -102,9 +106,9 @@ class Chart:
 
     @property
     def title(self) -> str:
-        """The headline of the drawing, or its description where it has none."""
+        """The headline of the drawing, or the beginning of its description where it has none."""
         title = self.spec.get("title")
-        return str(title["text"]) if isinstance(title, dict) else self.alt
+        return str(title["text"]) if isinstance(title, dict) else _BREAK.split(self.alt)[0]
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """What a notebook shows: the spec to those that can draw it, the SVG to all others."""
@@ -143,13 +147,11 @@ NAMED = {theme.PAPER: "white"}
 def csv_text(table: pa.Table) -> str:
     """CSV that spreadsheets read as data only: a cell that they would take for a formula gets a quote before it.
 
-    >>> print(csv_text(pa.table({"cohort": ["=1+1", "a,b"], "n": [1, -2]})), end="")
-    cohort,n
-    '=1+1,1
-    "a,b",-2
+    >>> csv_text(pa.table({"cohort": ["=1+1", "a,b"], "n": [1, -2]})).splitlines()
+    ['cohort,n', "'=1+1,1", '"a,b",-2']
     """
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)  # CRLF: only then is a lone CR in a cell quoted
     writer.writerow([_inert(name) for name in table.column_names])
     for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
         writer.writerow([_inert(cell) for cell in row])
@@ -163,6 +165,6 @@ def csv_uri(table: pa.Table) -> str:
 
 
 def _inert(cell: object) -> object:
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+    if isinstance(cell, str) and cell.lstrip(" ").startswith(FORMULAS):
         return "'" + cell
     return "" if cell is None else cell

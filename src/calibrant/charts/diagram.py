@@ -44,7 +44,7 @@ def panel(found: reliability.Reliability, ruler: theme.Ruler, *, width: int, bin
         names, colours = [*names, SMOOTH], [*colours, theme.GREEN]
     layers.append(line(found.curve, ruler))
     if bins:
-        layers += binned(found.bins, ruler)
+        layers += points(found.bins, ruler)
         names, colours = [*names, BINS], [*colours, theme.INK]
     legend = theme.legend(columns=1 if width < 400 else 2)
     colour = {"datum": CURVE, "type": "nominal", "scale": {"domain": names, "range": colours}, "legend": legend}
@@ -109,7 +109,7 @@ def smooth(curve: reliability.Smooth, ruler: theme.Ruler) -> theme.Spec:
     return {"data": data, "mark": mark, "encoding": _xy()}
 
 
-def binned(bins: binned.Bins, ruler: theme.Ruler) -> list[theme.Spec]:
+def points(bins: binned.Bins, ruler: theme.Ruler) -> list[theme.Spec]:
     """The second layer: a point and a whisker a bin, in marks that a page can switch off by their name."""
     data = theme.values(
         x=ruler.place(bins.score),
@@ -192,7 +192,7 @@ def lines(box: reliability.Box) -> list[tuple[str, str]]:
         ("ECE if perfect", say(box.ece_if_perfect)),
         ("ECCE", say(box.ecce)),
     ]
-    return [*told, ("p of ECCE", f"{box.ecce_p:.2g}")] if box.ecce_p is not None else told
+    return [*told, ("p of ECCE", theme.p_value(box.ecce_p))] if box.ecce_p is not None else told
 
 
 def say(measured: results.Measured) -> str:

@@ -29,7 +29,7 @@ def draw(
     overall: float | None = None,
     width: int = 340,
     most: int = 40,
-    title: str | None = None,
+    title: str | None = "By cohort",
 ) -> chart.Chart:
     """Draw rows in the order given; ``ideal`` is 1 for a slope and 0 for calibration in the large."""
     shown = rows[:most]
@@ -80,7 +80,7 @@ def draw(
         "" if overall is None else f"; dotted: all rows {theme.number(overall)}"
     )
     body = {"width": width, "height": {"step": 22}, "layer": layers}
-    spec = theme.top(body, title=f"{measure} by cohort" if title is None else title, subtitle=[said])
+    spec = theme.top(body, title=title, subtitle=[said])
     return chart.Chart(spec, describe(rows, ideal, measure), table(rows))
 
 

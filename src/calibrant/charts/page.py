@@ -11,7 +11,6 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 import jinja2
-from markupsafe import Markup
 
 from calibrant.charts import chart, cohorts, cost, diagram, difference, drift, forest, held_out, rows, theme, words
 from calibrant.evidence import reliability
@@ -108,14 +107,14 @@ def render(report: Report) -> str:
     table = rows.cohort_rows(report.evidence)
     return _template().render(
         report=report,
-        css=Markup(css),
-        script=Markup(script),
+        css=css,
+        script=script,
         policy=f"default-src 'none'; style-src '{_digest(css)}'; script-src '{_digest(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'",
         headline=rows.headline(report.evidence),
         numbers=rows.number_rows(report.evidence.overall),
         cohort_rows=table,
-        cohorts_csv=Markup(chart.csv_uri(rows.cohort_table(report.evidence))),
+        cohorts_csv=chart.csv_uri(rows.cohort_table(report.evidence)),
         left_out=len(report.evidence.cohorts) - len(table),
         box=diagram.lines(report.overall.box) if isinstance(report.overall, reliability.Reliability) else (),
         pictures=_pictures(report),
@@ -125,9 +124,9 @@ def render(report: Report) -> str:
     )
 
 
-def _pictures(report: Report) -> dict[str, Markup]:
-    """Every large chart by name, drawn twice; the small multiples in one row of figures."""
-    pictures: dict[str, Markup] = {}
+def _pictures(report: Report) -> dict[str, str]:
+    """Markup of every large chart by name, drawn twice; the small multiples are figures one after the other."""
+    pictures: dict[str, str] = {}
     found, evidence = report.overall, report.evidence
     if isinstance(found, reliability.Reliability):
         tolerance = evidence.tolerance
@@ -141,13 +140,13 @@ def _pictures(report: Report) -> dict[str, Markup]:
         line = evidence.overall.measures.get("slope")
         overall = line.value if isinstance(line, results.Estimate) else None
         pictures["forest"] = _pair(
-            lambda width: forest.draw(slopes, ideal=1.0, measure="Slope", overall=overall, width=width - 90, title="")
+            lambda width: forest.draw(slopes, ideal=1.0, measure="Slope", overall=overall, width=width - 90, title=None)
         )
     return pictures | _advised(report.advice) | _compared(report.comparison)
 
 
-def _advised(advice: Advice | None) -> dict[str, Markup]:
-    pictures: dict[str, Markup] = {}
+def _advised(advice: Advice | None) -> dict[str, str]:
+    pictures: dict[str, str] = {}
     if advice is None:
         return pictures
     if advice.before is not None and advice.after is not None:
@@ -159,14 +158,14 @@ def _advised(advice: Advice | None) -> dict[str, Markup]:
     return pictures
 
 
-def _compared(comparison: Comparison | None) -> dict[str, Markup]:
+def _compared(comparison: Comparison | None) -> dict[str, str]:
     if comparison is None or comparison.reference is None or comparison.current is None:
         return {}
     first, second = comparison.reference, comparison.current
     return {"drift": _pair(lambda width: drift.draw(first, second, title=None, width=width))}
 
 
-def _multiples(report: Report, overall: reliability.Reliability) -> Markup:
+def _multiples(report: Report, overall: reliability.Reliability) -> str:
     panels = [
         cohorts.Panel(label, cohorts.thin(report.cohorts[label]), member.measurement.verdict.adjusted_p)
         for member in report.evidence.cohorts
@@ -175,13 +174,13 @@ def _multiples(report: Report, overall: reliability.Reliability) -> Markup:
     behind = cohorts.thin(overall)
     shown = cohorts.ordered(panels)[:MULTIPLES]
     ruler = theme.Ruler.of(behind, *(panel.found for panel in shown))
-    return Markup("".join(cohorts.single(panel, behind, ruler).html(data=False) for panel in shown))
+    return "".join(cohorts.single(panel, behind, ruler).html(data=False) for panel in shown)
 
 
-def _pair(draw: Callable[[int], chart.Chart]) -> Markup:
+def _pair(draw: Callable[[int], chart.Chart]) -> str:
     """A figure with a drawing for wide and one for narrow screens; style decides which of them is there."""
     wide, narrow = draw(WIDE), draw(NARROW)
-    return Markup(
+    return (
         f'<figure class="chart"><div class="wide">{wide.inline()}</div><div class="narrow">{narrow.inline()}</div>'
         f"<figcaption>{wide.download()}</figcaption></figure>"
     )

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 #: Cohorts listed on the page and in its download: so that the file stays small, the strongest evidence first.
 LISTED, DOWNLOADED = 400, 4_000
 #: Columns of the downloaded table that are measures.
-DOWNLOAD = ("base_rate", "mean_score", "brier", "log_loss", "ecce", "ecce_sigma", "ecce_p", "slope", "intercept", "auc")
+DOWNLOAD = (
+    "base_rate",
+    "mean_score",
+    "brier",
+    "log_loss",
+    "ecce",
+    "ecce_in_sigmas",
+    "ecce_p",
+    "slope",
+    "intercept",
+    "auc",
+)
 
 
 class Number(NamedTuple):
@@ -46,7 +57,7 @@ class CohortRow(NamedTuple):
 
 
 #: Headings of ``CohortRow.cells``.
-COLUMNS = ("Rows", "Base rate", "Mean score", "ECCE (sigmas)", "Adjusted p", "Slope")
+COLUMNS = ("Rows", "Base rate", "Mean score", "ECCE, σ", "Adjusted p", "Slope")
 
 
 def label(cohort: Mapping[str, str]) -> str:
@@ -94,9 +105,15 @@ def number_rows(whole: measurement.Measurement) -> list[Number]:
 def _number(meaning: words.Meaning, name: str, value: results.Measured) -> Number:
     if isinstance(value, results.Insufficient):
         return Number(name, "—", "", str(value), meaning.text)
-    ends = value.low is not None and value.high is not None
-    interval = f"{theme.number(value.low or 0.0)} to {theme.number(value.high or 0.0)}" if ends else ""
-    return Number(name, theme.number(value.value), interval, value.method if ends else "", meaning.text)
+    interval = _interval(value)
+    told = theme.p_value(value.value) if meaning.key.endswith("_p") else theme.number(value.value)
+    return Number(name, told, interval, value.method if interval else "", meaning.text)
+
+
+def _interval(value: results.Estimate) -> str:
+    if value.low is not None and value.high is not None:
+        return f"{theme.number(value.low)} to {theme.number(value.high)}"
+    return f"at most {theme.number(value.high)}" if value.high is not None else ""
 
 
 def cohort_rows(evidence: assess.Evidence) -> list[CohortRow]:
@@ -115,7 +132,7 @@ def cohort_rows(evidence: assess.Evidence) -> list[CohortRow]:
 def _cells(found: measurement.Measurement) -> tuple[Cell, ...]:
     p = found.verdict.adjusted_p
     small = "< 0.001" if p < 0.001 else f"{p:.3f}"
-    keys = ("base_rate", "mean_score", "ecce_sigma")
+    keys = ("base_rate", "mean_score", "ecce_in_sigmas")
     return (
         Cell(f"{found.n:,}", found.n),
         *(_cell(found.measures.get(key), interval=False) for key in keys),

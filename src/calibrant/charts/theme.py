@@ -123,6 +123,11 @@ def number(value: float) -> str:
     return f"{value:.2g}"
 
 
+def p_value(p: float) -> str:
+    """Two digits, and a bound where digits mean nothing."""
+    return "< 1e-15" if p < 1e-15 else f"{p:.2g}"
+
+
 class Ruler:
     """Where a probability lies on an axis: linear, or linear in log-odds with the ends cut off where data end."""
 
