@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrant.calibrators import blocks, parameters, scales, steps
+from calibrant.calibrators import blocks, parameters, scales, search
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,25 @@ class CenteredIsotonic:
             raise parameters.illegal(self.kind, "two knots are so close that the slope between them overflows")
 
     @cached_property
-    def _knots(self) -> blocks.Floats:
-        return np.asarray(self.knots)
-
-    @cached_property
-    def _values(self) -> blocks.Floats:
-        return np.asarray(self.values)
+    def _pieces(self) -> tuple[search.Finder, blocks.Floats, blocks.Floats, blocks.Floats]:
+        """Knots, and origin, value there and slope of each piece; the first and the last are level."""
+        knots, values = np.asarray(self.knots), np.asarray(self.values)
+        rise = np.concatenate([[0.0], slopes(self.knots, self.values), [0.0]])
+        return search.Finder.of(knots), np.append(knots[:1], knots), np.append(values[:1], values), rise
 
     def apply(self, scores: ArrayLike) -> NDArray[np.float64]:
-        knots, values, scale = self._knots, self._values, self.scale
-        if len(knots) == 1:  # np.interp answers NaN with the only value
-            return steps.look_up(scores, scale, knots[1:], values)
+        knots, origins, values, rise = self._pieces
+        scale, highest = self.scale, values[-1]
 
         def kernel(raw: blocks.Floats, out: blocks.Floats, work: blocks.Floats) -> None:
             blocks.probability(scale, raw, work)
+            piece = knots.count(work)
+            np.take(rise, piece, out=out, mode="clip")
+            work -= origins[piece]
+            out *= work
+            out += values[piece]
             # rounding may lift the end of a piece by one unit in the last place: never above the last value
-            np.minimum(np.interp(work, knots, values), values[-1], out=out)
+            np.minimum(out, highest, out=out)
 
         return blocks.each(scores, kernel)
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrant.calibrators import blocks, parameters, scales
+from calibrant.calibrators import blocks, parameters, scales, search
 
 #: The derivative may dip below zero by this share of the largest slope around it: rounding, not a fall.
 TOLERANCE = 1e-9
@@ -63,11 +63,11 @@ class MonotoneSpline:
         return np.vstack([[y[0], m[0], 0.0, 0.0], inside, [y[-1], m[-1], 0.0, 0.0]])
 
     @cached_property
-    def _bounds(self) -> tuple[blocks.Floats, blocks.Floats, blocks.Floats, blocks.Floats]:
+    def _bounds(self) -> tuple[search.Finder, blocks.Floats, blocks.Floats, blocks.Floats]:
         """Knots, origins of the pieces, and the least and largest value of each piece."""
         knots, values = np.asarray(self.knots), np.asarray(self.values)
         return (
-            knots,
+            search.Finder.of(knots),
             np.concatenate([knots[:1], knots]),
             np.concatenate([[-np.inf], values]),
             np.concatenate([values, [np.inf]]),
@@ -80,9 +80,9 @@ class MonotoneSpline:
 
         def kernel(raw: blocks.Floats, out: blocks.Floats, work: blocks.Floats) -> None:
             blocks.log_odds(scale, raw, work, out)
-            piece = np.searchsorted(knots, work, side="right")
+            piece = knots.count(work)
             work -= origins[piece]
-            np.take(cubic, piece, out=out)
+            np.take(cubic, piece, out=out, mode="clip")
             for coefficient in (quadratic, linear, constant):
                 out *= work
                 out += coefficient[piece]

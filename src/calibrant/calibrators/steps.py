@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrant.calibrators import blocks, parameters, scales
+from calibrant.calibrators import blocks, parameters, scales, search
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Isotonic:
         parameters.non_decreasing(self.kind, "values", self.values)
 
     @cached_property
-    def _edges(self) -> blocks.Floats:
-        return np.asarray(self.thresholds[1:])
+    def _edges(self) -> search.Finder:
+        return search.Finder.of(np.asarray(self.thresholds[1:]))
 
     @cached_property
     def _values(self) -> blocks.Floats:
@@ -47,12 +47,12 @@ class Isotonic:
         return look_up(scores, self.scale, self._edges, self._values)
 
 
-def look_up(scores: ArrayLike, scale: scales.Scale, edges: blocks.Floats, values: blocks.Floats) -> blocks.Floats:
+def look_up(scores: ArrayLike, scale: scales.Scale, edges: search.Finder, values: blocks.Floats) -> blocks.Floats:
     """``values[number of edges <= p]``, NaN for NaN; one value more than edges."""
 
     def kernel(raw: blocks.Floats, out: blocks.Floats, work: blocks.Floats) -> None:
         blocks.probability(scale, raw, work)
-        np.take(values, np.searchsorted(edges, work, side="right"), out=out)
+        np.take(values, edges.count(work), out=out, mode="clip")
         missing = np.isnan(work)
         if missing.any():
             out[missing] = np.nan

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrant.calibrators import blocks, parameters, scales, steps
+from calibrant.calibrators import blocks, parameters, scales, search, steps
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class VennAbers:
             raise parameters.illegal(self.kind, "lower is above upper")
 
     @cached_property
-    def _edges(self) -> blocks.Floats:
-        return np.asarray(self.knots[1:])
+    def _edges(self) -> search.Finder:
+        return search.Finder.of(np.asarray(self.knots[1:]))
 
     @cached_property
     def merged(self) -> tuple[float, ...]:
