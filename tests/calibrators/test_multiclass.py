@@ -24,7 +24,9 @@ MAPS = (
 logits = hnp.arrays(np.float64, (4, 3), elements=st.floats(-20, 20))
 
 
-def ask(found: multiclass.MulticlassTemperature | multiclass.VectorScaling | multiclass.MatrixScaling, z: np.ndarray) -> np.ndarray:
+def ask(
+    found: multiclass.MulticlassTemperature | multiclass.VectorScaling | multiclass.MatrixScaling, z: np.ndarray
+) -> np.ndarray:
     return found.apply(z if found.scale.kind == "logit" else softmax(z, axis=1))
 
 

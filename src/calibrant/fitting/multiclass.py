@@ -29,6 +29,8 @@ RANGE = 7.0
 MAX_STEPS = 2000
 #: Largest entry of the gradient (nats per row and unit of a parameter) at which a fit counts as found.
 GRADIENT = 1e-5
+#: Mean log loss (nats) below which a fit without penalty is on its way to infinity.
+SEPARATED = 1e-5
 
 
 def fit_temperature(
@@ -96,6 +98,7 @@ def fit_vector(
     checked = _read(classes.rows(scores, labels, weights=weights, scale=scale))
     _every_class(checked)
     z = maps.log_probabilities(checked.scores, scale)
+    _temperature(z, checked)  # refuses what already one slope for all classes separates or turns round
     found = _vector(z, checked, ridge=0.0)
     return maps.VectorScaling(_floats(1.0 + found[0]), _floats(found[1]), scale=scale)
 
@@ -239,6 +242,8 @@ def _vector(t: Floats, checked: classes.Rows, *, ridge: float) -> tuple[Floats, 
         return loss + ridge * float(parameters @ parameters), gradient + 2.0 * ridge * parameters
 
     found = _descend(objective, 2 * k, "vector scaling")
+    if ridge == 0.0 and objective(found)[0] < SEPARATED:
+        raise grouped.separated("vector scaling")
     return found[:k], found[k:]
 
 

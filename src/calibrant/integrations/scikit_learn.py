@@ -118,7 +118,7 @@ class ScoreCalibrator(TransformerMixin, ClassifierMixin, BaseEstimator):  # type
         above = self.transform(X).reshape(-1) > 0.5
         return np.asarray(self.classes_[above.astype(np.int64)])
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002  # their protocol
         """The name of the one column that ``transform`` makes, so that ``set_output`` works."""
         return np.asarray(["calibrated"], dtype=object)
 
