@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -72,6 +72,6 @@ class Source:
 
     place: Place
     columns: tuple[str, ...]
-    chunks: Callable[[Sequence[str] | None], Iterator[Chunk]]
+    chunks: Callable[[Sequence[str] | None], Generator[Chunk]]
     size: int
     format: Format | None = None

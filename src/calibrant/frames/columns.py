@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from calibrant import errors
 from calibrant.calibrators.scales import Scale
 from calibrant.frames import convert, files, sources
-from calibrant.frames.chunks import Chunk, Format
+from calibrant.frames.chunks import Chunk, Format, Source
 from calibrant.frames.ledger import Bits, Ledger, Skipped
 
 Floats = NDArray[np.float64]
@@ -121,15 +122,17 @@ def read(
     ledger = Ledger(scale or Scale(), target)
     gathered = _Gathered(score, label, weight, tuple(cohorts), time)
     names, malformed, place = [], 0, "no file"
-    for opened in sources.open_sources(source, skip_malformed=skip_bad_rows):
-        sources.require([*named, *cohorts], opened)
-        names.append(opened.place.name)
-        place = opened.place.name
-        for chunk in opened.chunks(list(dict.fromkeys([*named, *cohorts]))):
-            gathered.take(chunk, ledger, skip_bad_rows)
-            malformed += chunk.malformed
-            if progress is not None:
-                progress(chunk.done, opened.size)
+    with contextlib.closing(sources.open_sources(source, skip_malformed=skip_bad_rows)) as every:
+        for opened in every:
+            sources.require([*named, *cohorts], opened)
+            names.append(opened.place.name)
+            place = opened.place.name
+            with contextlib.closing(opened.chunks(list(dict.fromkeys([*named, *cohorts])))) as chunks:
+                for chunk in chunks:
+                    gathered.take(chunk, ledger, skip_bad_rows)
+                    malformed += chunk.malformed
+                    if progress is not None:
+                        progress(chunk.done, opened.size)
     total = ledger.rows + malformed
     if not total:
         raise files.empty(place)
@@ -164,35 +167,47 @@ def batches(
 
     Raises at the first chunk that holds a bad score; with ``skip_bad_rows`` such rows pass with the score NaN.
     """
-    for opened in sources.open_sources(source):
-        sources.require([score, *cohorts], opened)
-        if adding in opened.columns:
-            raise errors.ColumnError(
-                "CAL-210",
-                f"{opened.place.name} already has a column {adding!r}",
-                cause="the result would have two of that name",
-                fix="rename or remove it first",
-            )
-        for name in opened.columns:
-            if opened.columns.count(name) > 1:
-                raise sources.doubled(name, opened.place)
-        ledger = Ledger(scale or Scale(), "binary")
-        some = False
-        for chunk in opened.chunks(None):
-            some = some or chunk.table.num_rows > 0
-            ledger.rows += chunk.table.num_rows
-            ledger.found.clear()
-            values, bad = convert.scores(chunk, score, ledger)
-            if ledger.found and not skip_bad_rows:
-                raise ledger.error()
-            if bad.any():
-                values = np.where(bad, np.nan, values)
-            words = tuple(_decoded(convert.cohorts(chunk, field)) for field in cohorts)
-            if progress is not None:
-                progress(chunk.done, opened.size)
-            yield Batch(chunk.table, values, words, bad, chunk.lines, chunk.untyped, opened.format, ledger.skipped())
-        if not some:
-            raise files.empty(opened.place.name)
+    with contextlib.closing(sources.open_sources(source)) as every:
+        for opened in every:
+            _addable(opened, adding)
+            sources.require([score, *cohorts], opened)
+            ledger, some = Ledger(scale or Scale(), "binary"), False
+            with contextlib.closing(opened.chunks(None)) as chunks:
+                for chunk in chunks:
+                    some = some or chunk.table.num_rows > 0
+                    yield _batch(chunk, opened.format, score, tuple(cohorts), ledger, skip_bad_rows)
+                    if progress is not None:
+                        progress(chunk.done, opened.size)
+            if not some:
+                raise files.empty(opened.place.name)
+
+
+def _batch(
+    chunk: Chunk, kind: Format | None, score: str, cohorts: tuple[str, ...], ledger: Ledger, skip: bool
+) -> Batch:
+    ledger.rows += chunk.table.num_rows
+    ledger.found.clear()
+    values, bad = convert.scores(chunk, score, ledger)
+    if ledger.found and not skip:
+        raise ledger.error()
+    if bad.any():
+        values = np.where(bad, np.nan, values)
+    words = tuple(_decoded(convert.cohorts(chunk, field)) for field in cohorts)
+    return Batch(chunk.table, values, words, bad, chunk.lines, chunk.untyped, kind, ledger.skipped())
+
+
+def _addable(opened: Source, adding: str) -> None:
+    """Raise unless the column to add is new and no name comes twice."""
+    if adding in opened.columns:
+        raise errors.ColumnError(
+            "CAL-210",
+            f"{opened.place.name} already has a column {adding!r}",
+            cause="the result would have two of that name",
+            fix="rename or remove it first",
+        )
+    for name in opened.columns:
+        if opened.columns.count(name) > 1:
+            raise sources.doubled(name, opened.place)
 
 
 def _decoded(column: pa.DictionaryArray) -> NDArray[np.object_]:

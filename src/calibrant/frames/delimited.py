@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import IO, Literal
 
 import pyarrow as pa
@@ -32,7 +32,7 @@ def open_source(opened: files.Opened, *, skip_malformed: bool) -> Source:
     place = Place(opened.name, opened.path, opened.format)
     stream = io.BufferedReader(tape, 1 << 20)
 
-    def chunks(wanted: Sequence[str] | None) -> Iterator[Chunk]:
+    def chunks(wanted: Sequence[str] | None) -> Generator[Chunk]:
         reader = _Reader(opened, stream, names, delimiter, place, skip_malformed)
         return reader.chunks(names if wanted is None else wanted)
 
@@ -52,7 +52,7 @@ class _Reader:
         self.opened, self.stream, self.names, self.delimiter = opened, stream, names, delimiter
         self.place, self.skip, self.malformed = place, skip, 0
 
-    def chunks(self, wanted: Sequence[str]) -> Iterator[Chunk]:
+    def chunks(self, wanted: Sequence[str]) -> Generator[Chunk]:
         first = 1
         try:
             for batch in self._open(wanted):

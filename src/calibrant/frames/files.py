@@ -40,6 +40,10 @@ class Opened:
     tape: Tape
     size: int
 
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        self.tape.close()
+
 
 class Tape(io.RawIOBase):
     """A byte stream that can be looked into before it is read, and that counts what was read."""
@@ -110,7 +114,11 @@ def open_file(name: str) -> Opened:
         raise errors.SourceError(
             "CAL-107", f"cannot open {name!r}", cause=str(error.strerror), fix="check the permissions of the file"
         ) from error
-    return _opened(path.name, path, stream, path.stat().st_size)
+    try:
+        return _opened(path.name, path, stream, path.stat().st_size)
+    except errors.SourceError:
+        stream.close()
+        raise
 
 
 def _opened(name: str, path: Path | None, raw: IO[bytes], size: int) -> Opened:

@@ -6,7 +6,7 @@ import io
 import itertools
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import IO, Any
 
 import pyarrow as pa
@@ -28,7 +28,7 @@ def open_source(opened: files.Opened) -> Source:
         raise files.empty(opened.name)
     columns = tuple(_fast(lines).column_names if _fast_or_none(lines) is not None else _names(lines, place))
 
-    def chunks(wanted: Sequence[str] | None) -> Iterator[Chunk]:
+    def chunks(wanted: Sequence[str] | None) -> Generator[Chunk]:
         first = 1
         for block in itertools.chain([lines], blocks):
             table = _table(block, place, first, wanted)
@@ -97,7 +97,7 @@ def _object(line: bytes, place: Place, row: int) -> dict[str, Any]:
 
     try:
         value = json.loads(line, object_pairs_hook=no_doubles)
-    except ValueError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise errors.SourceError(
             "CAL-106",
             f"{place.name} is not JSON lines",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -29,7 +29,7 @@ def open_source(opened: files.Opened) -> Source:
     if file.metadata.num_rows == 0:
         raise files.empty(place.name)
 
-    def chunks(wanted: Sequence[str] | None) -> Iterator[Chunk]:
+    def chunks(wanted: Sequence[str] | None) -> Generator[Chunk]:
         first, rows = 1, file.metadata.num_rows
         try:
             for batch in file.iter_batches(ROWS, columns=None if wanted is None else list(wanted)):

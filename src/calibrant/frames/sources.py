@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -19,22 +20,22 @@ def is_path(source: Any) -> bool:
     return isinstance(source, list | tuple) and all(isinstance(item, str | Path) for item in source)
 
 
-def open_sources(source: Any, *, skip_malformed: bool = False) -> Iterator[Source]:
-    """Open what is behind ``source`` one after the other: files, standard input or one frame."""
+def open_sources(source: Any, *, skip_malformed: bool = False) -> Generator[Source]:
+    """Open what is behind ``source`` one after the other, each until the next: files, standard input or a frame."""
     if not is_path(source):
         yield tables.open_source(source)
         return
     for name in files.expand(source):
-        opened = files.open_file(name)
-        match opened.format:
-            case "csv" | "tsv":
-                yield delimited.open_source(opened, skip_malformed=skip_malformed)
-            case "jsonl":
-                yield json_lines.open_source(opened)
-            case "parquet":
-                yield parquet.open_source(opened)
-            case _:
-                assert_never(opened.format)
+        with contextlib.closing(files.open_file(name)) as opened:
+            match opened.format:
+                case "csv" | "tsv":
+                    yield delimited.open_source(opened, skip_malformed=skip_malformed)
+                case "jsonl":
+                    yield json_lines.open_source(opened)
+                case "parquet":
+                    yield parquet.open_source(opened)
+                case _:
+                    assert_never(opened.format)
 
 
 def require(wanted: Sequence[str], found: Source) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -23,7 +23,7 @@ def open_source(frame: Any) -> Source:
     wrapped, kind = _wrap(frame)
     place = Place(f"the {kind} frame")
 
-    def chunks(wanted: Sequence[str] | None) -> Iterator[Chunk]:
+    def chunks(wanted: Sequence[str] | None) -> Generator[Chunk]:
         picked = wrapped if wanted is None else wrapped.select(*wanted)
         if isinstance(picked, nw.LazyFrame):
             picked = picked.collect(backend="pyarrow")
@@ -104,7 +104,7 @@ def _from_mapping(columns: Mapping[str, Any]) -> Source:
             fix="pass one-dimensional arrays of one length",
         )
 
-    def chunks(wanted: Sequence[str] | None) -> Iterator[Chunk]:
+    def chunks(wanted: Sequence[str] | None) -> Generator[Chunk]:
         names = list(arrays) if wanted is None else wanted
         yield Chunk(pa.table({name: _array(name, arrays[name], place) for name in names}), place, 1)
 

@@ -8,6 +8,9 @@ from pyarrow import compute
 from calibrant import errors
 from calibrant.frames import columns, files
 
+#: Leading zeros, and more digits than a real has: names rather than quantities.
+NAMES = r"^[+-]?(0\d|\d{16,}$)"
+
 
 class Types:
     """Decides on the first batch, and holds all later ones to it."""
@@ -42,13 +45,15 @@ def _infer(column: pa.ChunkedArray) -> pa.DataType:
             values = compute.cast(filled, kind)
         except pa.ArrowInvalid:
             continue
-        if pa.types.is_floating(kind) or compute.all(_same(values, filled)).as_py():
+        if compute.all(_same(values, filled)).as_py():
             return kind
     return pa.string()
 
 
 def _same(values: pa.ChunkedArray, text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Which values, written out again, are what was read (True and TRUE count as true)."""
+    """Which values hold all that was read: whole numbers and booleans digit by digit, reals up to rounding."""
+    if pa.types.is_floating(values.type):
+        return compute.invert(compute.match_substring_regex(text, NAMES))
     word = compute.cast(values, pa.string())
     return compute.equal(word, compute.utf8_lower(text) if pa.types.is_boolean(values.type) else text)
 
@@ -58,6 +63,6 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
         return column
     filled = compute.if_else(compute.equal(column, ""), pa.scalar(None, pa.string()), column)
     values = compute.cast(filled, kind)
-    if not pa.types.is_floating(kind) and not compute.all(_same(values, filled), skip_nulls=True).as_py():
+    if not compute.all(_same(values, filled), skip_nulls=True).as_py():
         raise pa.ArrowInvalid(f"a column of {kind} later holds values such as leading zeros")
     return values

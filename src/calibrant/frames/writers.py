@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 import decimal
-import io
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol, assert_never
@@ -114,16 +113,21 @@ class _Csv:
 
     def write_table(self, table: pa.Table) -> None:
         words = pa.table({name: _text(table[name]) for name in table.column_names})
-        if any(_needs_quotes(column, self.delimiter) for column in words.columns) or table.num_columns == 1:
+        if any(_needs_quotes(column, self.delimiter) for column in words.columns):
             self._by_hand(zip(*(column.to_pylist() for column in words.columns), strict=True))
             return
         options = arrow_csv.WriteOptions(include_header=False, delimiter=self.delimiter, quoting_style="none")
         arrow_csv.write_csv(words, self.file, options)
 
     def _by_hand(self, rows: Iterable[Sequence[str | None]]) -> None:
-        text = io.StringIO(newline="")
-        csv.writer(text, delimiter=self.delimiter, lineterminator="\n").writerows(rows)
-        self.file.write(text.getvalue().encode())
+        # the csv module leaves a lone carriage return unquoted, and readers take it for the end of the row
+        special = re.compile(f'["{self.delimiter}\r\n]')
+
+        def quoted(value: str | None) -> str:
+            return '"' + value.replace('"', '""') + '"' if value and special.search(value) else value or ""
+
+        lines = (self.delimiter.join(map(quoted, row)) for row in rows)
+        self.file.write("".join(line + "\n" for line in lines).encode())
 
     def close(self) -> None:
         self.file.flush()

@@ -139,7 +139,8 @@ def _sum(
     if not len(order):
         return np.arange(0), summaries.empty(grid)
     starts = np.flatnonzero(np.append(True, (np.diff(group) != 0) | (np.diff(cell) != 0)))
-    n, sums = np.add.reduceat(n[order], starts), np.add.reduceat(sums[:, order], starts, axis=1)
+    n = np.add.reduceat(n[order], starts)
+    sums = np.stack([np.add.reduceat(row[order], starts) for row in sums])
     group, cell = group[starts], cell[starts]
     if (n < 0).any():
         raise errors.UsageError(
