@@ -106,6 +106,17 @@ def test_base_rates() -> None:
     assert [found.value, found.low, found.high] == pytest.approx([0.2, 0.0524, 0.3339], abs=5e-5)
 
 
+def test_base_rate_p_value_is_pearsons() -> None:
+    """The p-value is scipy's chi-squared test without correction; one label or no rows give 1."""
+    first = summary.summarise(np.full(80, 0.5), np.arange(80) < 48)
+    second = summary.summarise(np.full(70, 0.5), np.arange(70) < 56)
+    theirs = scipy_stats.chi2_contingency([[48, 32], [56, 14]], correction=False)
+    assert distance.base_rate_p_value(first, second) == pytest.approx(theirs.pvalue, abs=1e-12)
+    assert distance.base_rate_p_value(first, summary.empty()) == 1.0
+    negatives = summary.summarise([0.5, 0.5], [0, 0])
+    assert distance.base_rate_p_value(negatives, negatives) == 1.0
+
+
 def test_what_cannot_be_compared() -> None:
     """Different grids and one bin are errors; empty summaries are Insufficient."""
     p, _ = draw(3, 50)

@@ -256,6 +256,32 @@ def base_rate_change(
     return results.Estimate(float(s2 / n2 - s1 / n1), float(low), float(high), level, "newcombe")
 
 
+def base_rate_p_value(reference: summaries.Summary, current: summaries.Summary) -> float:
+    """p-value for equal base rates: the two-sided score test at the effective sample sizes; 1 if nothing is known.
+
+    Notes
+    -----
+    z = (r_c - r_r) / sqrt(r (1 - r) (1/n_r + 1/n_c)), r the pooled rate (Pearson's chi-squared on the 2 x 2 table).
+
+    References
+    ----------
+    Pearson 1900, doi:10.1080/14786440009463897; Newcombe 1998 for the interval that goes with it.
+
+    Examples
+    --------
+    >>> round(base_rate_p_value(summaries.summarise(np.full(80, 0.5), np.arange(80) < 48),
+    ...                         summaries.summarise(np.full(70, 0.5), np.arange(70) < 56)), 5)
+    0.00805
+    """
+    both = [intervals.effective_counts(s.wy.sum(), s.w.sum(), s.ww.sum()) for s in (reference.only(), current.only())]
+    (s1, n1), (s2, n2) = ((float(successes), float(n)) for successes, n in both)
+    if not (n1 > 0.0 and n2 > 0.0 and 0.0 < s1 + s2 < n1 + n2):
+        return 1.0
+    pooled = (s1 + s2) / (n1 + n2)
+    z = (s2 / n2 - s1 / n1) / math.sqrt(pooled * (1.0 - pooled) * (1.0 / n1 + 1.0 / n2))
+    return math.erfc(abs(z) / math.sqrt(2.0))
+
+
 @dataclass(frozen=True, slots=True)
 class _Masses:
     """Shares of weight on the union of the cells, each (k,), the scores there, and the effective rows."""

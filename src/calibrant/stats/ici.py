@@ -70,7 +70,7 @@ def ici(
     The curve is a logistic regression of y on a restricted cubic spline of logit(p) with 5 knots at Harrell's
     quantiles; with 4, 3 or none if those coincide or if the fit has no finite maximum. All three numbers are
     biased upward (a perfect model has 0, no sample has), so the ends are the basic bootstrap's, which take
-    the bias back, cut to [0, 1]; near perfect calibration they cover roughly. The knots stay where they are.
+    the bias back, cut at 0; near perfect calibration they cover roughly. The knots stay where they are.
 
     References
     ----------
@@ -100,7 +100,7 @@ def ici(
         return np.full(3, np.nan) if refitted is None else _distances(drawn, refitted)
 
     found = resampling.replicate(summary, again, value, replicates=replicates, rng=rng)
-    cut = [_cut(each) for each in found.estimates(level=level, kind="basic")]
+    cut = [resampling.at_least_zero(each) for each in found.estimates(level=level, kind="basic")]
     return Ici(cut[0], cut[1], cut[2], curve.knots)
 
 
@@ -229,11 +229,3 @@ def _distances(summary: summaries.Summary, curve: Curve) -> Floats:
     cumulative = np.cumsum(summary.w[order])
     at = np.searchsorted(cumulative, np.array([0.5, 0.9]) * cumulative[-1] * (1.0 - 1e-12))
     return np.array([far @ summary.w / cumulative[-1], *far[order][at]])
-
-
-def _cut(estimate: results.Estimate) -> results.Estimate:
-    """Ends cut to [0, 1]."""
-    if estimate.low is None or estimate.high is None:
-        return estimate
-    low, high = min(max(estimate.low, 0.0), 1.0), min(max(estimate.high, 0.0), 1.0)
-    return results.Estimate(estimate.value, low, high, estimate.level, estimate.method + ", cut to [0, 1]")
