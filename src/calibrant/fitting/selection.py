@@ -183,6 +183,20 @@ def select(
     )
 
 
+def informative_rows(data: summary.Summary) -> float:
+    """Effective rows, but no more than 10 times those of the rarer class: they carry what can be learnt."""
+    if not len(data.keys):
+        return 0.0
+    rows = float(data.effective_n[0])
+    share = float(data.wy.sum() / data.w.sum())
+    return min(rows, 10.0 * rows * min(share, 1.0 - share))
+
+
+def candidates_for(informative: float) -> tuple[str, ...]:
+    """The methods worth trying with so many informative rows, besides the identity."""
+    return next(names for limit, names in TIERS if informative <= limit)
+
+
 def _summaries(
     p: Floats, y: NDArray[Any], w: Floats | None, made: schemes.Folds
 ) -> tuple[list[summary.Summary], summary.Summary | None]:
@@ -266,11 +280,7 @@ class _Situation:
 
     @property
     def informative(self) -> float:
-        """Ten rows of the rarer class tell as much as a hundred of both, so no more rows than that count."""
-        if not self.rows:
-            return 0.0
-        share = float(self.total.wy.sum() / self.total.w.sum())
-        return min(self.rows, 10.0 * self.rows * min(share, 1.0 - share))
+        return informative_rows(self.total)
 
     def keep(
         self,
@@ -333,7 +343,7 @@ def _not_ranked(found: ranking.Ranking | results.Insufficient) -> str | None:
 
 def _chosen_methods(methods: Sequence[str] | None, informative: float) -> tuple[str, ...]:
     if methods is None:
-        return next(names for limit, names in TIERS if informative <= limit)
+        return candidates_for(informative)
     unknown = [name for name in methods if name not in METHODS and name != "identity"]
     if unknown:
         raise errors.UsageError(
