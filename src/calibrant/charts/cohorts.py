@@ -54,7 +54,7 @@ def ordered(panels: Sequence[Panel]) -> list[Panel]:
     return sorted(panels, key=lambda panel: (panel.p_adjusted, panel.name))
 
 
-def single(panel: Panel, overall: reliability.Reliability, ruler: theme.Ruler, *, width: int = 142) -> chart.Chart:
+def single(panel: Panel, overall: reliability.Reliability, ruler: theme.Ruler, *, width: int = 130) -> chart.Chart:
     """One of the panels as a chart of its own, for a page that arranges them itself."""
     body = _panel(panel, overall, ruler, width)
     alt = f"Cohort {theme.plain(panel.name, longest=80)}: {diagram.describe(panel.found)}"
