@@ -76,7 +76,7 @@ def test_bins_against_rows() -> None:
 
 @pytest.mark.parametrize("grid", ["dyadic", "distinct"])
 @given(seed=seeds, count=st.integers(1, 20))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_equal_mass(grid: summary.Grid, seed: int, count: int) -> None:
     """Bins are in order and do not overlap, no score is in two, and none is much heavier than its share."""
     p, y, w = sample(seed)
@@ -101,7 +101,7 @@ def test_equal_mass_without_ties_is_even() -> None:
 
 @pytest.mark.parametrize("grid", ["dyadic", "distinct"])
 @given(seed=seeds, unit=st.floats(0.01, 100.0))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_invariances(grid: summary.Grid, seed: int, unit: float) -> None:
     """Neither the unit of weight, nor row order, nor cutting into parts changes a binned error."""
     p, y, w = sample(seed, 120)
@@ -119,7 +119,7 @@ def test_invariances(grid: summary.Grid, seed: int, unit: float) -> None:
 
 
 @given(seeds)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_groups(seed: int) -> None:
     """ECE of all groups at once is that of each group alone."""
     p, y, w = sample(seed, 90)

@@ -25,6 +25,7 @@ def delicate() -> NDArray[np.float64]:
     return np.unique(np.clip(points, 0.0, 1.0))
 
 
+@settings(deadline=None)
 @given(st.lists(SCORES, min_size=2, max_size=30))
 def test_order(scores: list[float]) -> None:
     """A larger score is never in a smaller cell."""
@@ -40,7 +41,7 @@ def test_order_at_every_edge() -> None:
 
 
 @given(SCORES)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_score_lies_within_its_cell(score: float) -> None:
     """The geometry's ends enclose every score of the cell."""
     cell = grid.cells(np.array([score]))[0]
@@ -86,6 +87,7 @@ def test_width() -> None:
     assert wide.sum() > 2900
 
 
+@settings(deadline=None)
 @given(SCORES)
 def test_rule_in_words(score: float) -> None:
     """The cell is the rank of t = min(p, 1 - p) from its exponent and six mantissa bits, plus floor(60 p)."""

@@ -53,7 +53,7 @@ def test_offset_is_part_of_the_log_odds() -> None:
 
 
 @given(st.integers(0, 1000), st.floats(0.01, 100.0))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_unit_of_weight(seed: int, unit: float) -> None:
     """Weights times c: the same coefficients, the covariance divided by c."""
     design, label_sums, weights = sample(seed)
@@ -64,7 +64,7 @@ def test_unit_of_weight(seed: int, unit: float) -> None:
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_grouped_rows_are_rows(seed: int) -> None:
     """Equal rows as one cell with their total weight give the fit of the rows."""
     rng = np.random.default_rng(seed)
@@ -96,7 +96,7 @@ def test_no_finite_maximum_is_not_converged(x: list[float], label_sums: list[flo
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 def test_many_lines_are_each_line_alone(seed: int) -> None:
     """Groups of very different sizes and slopes: coefficients, covariances and convergence of each alone."""
     rng = np.random.default_rng(seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant.stats import pav
@@ -11,6 +11,7 @@ from calibrant.stats import pav
 ENTRIES = st.lists(st.tuples(st.floats(0, 1, width=32), st.floats(0.0625, 8, width=32)), min_size=1, max_size=25)
 
 
+@settings(deadline=None)
 @given(ENTRIES)
 def test_min_max_formula(entries: list[tuple[float, float]]) -> None:
     """The fit at i is max over a <= i of min over b >= i of the mean of a..b (Ayer et al. 1955)."""
@@ -22,6 +23,7 @@ def test_min_max_formula(entries: list[tuple[float, float]]) -> None:
     np.testing.assert_allclose(pav.pool(means, weights).fitted, expected, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(ENTRIES)
 def test_blocks_describe_the_fit(entries: list[tuple[float, float]]) -> None:
     """Starts, values and weights of the blocks say the same as the fitted values; values increase."""

@@ -78,7 +78,7 @@ def test_interval_with_weights_from_rows() -> None:
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(seed=seeds, unit=st.floats(0.01, 100.0))
 def test_invariances(grid: summary.Grid, seed: int, unit: float) -> None:
     """Neither the unit of weight, nor row order, nor cutting into parts changes value or interval."""
@@ -103,7 +103,7 @@ def test_invariances(grid: summary.Grid, seed: int, unit: float) -> None:
 
 
 @given(seeds)
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 def test_groups(seed: int) -> None:
     """Point values of all groups at once are those of each group alone."""
     p, y, w = sample(seed, 60)

@@ -19,7 +19,7 @@ from calibrant.stats import summary as summaries
 Summary = summaries.Summary
 GRIDS: tuple[summaries.Grid, ...] = ("dyadic", "distinct")
 grids = st.sampled_from(GRIDS)
-law = settings(max_examples=40)
+law = settings(max_examples=40, deadline=None)
 
 
 @dataclass
@@ -198,7 +198,7 @@ def test_bins(table: Rows, grid: summaries.Grid, count: int) -> None:
     )
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000))
 def test_counts_are_close_to_full(seed: int) -> None:
     """Scores at the middle of their cell: the same counts and labels, score sums to 1/128 of min(p, 1 - p)."""
