@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from calibrant.calibrators.codec import loads
     from calibrant.calibrators.scales import Scale
     from calibrant.evidence.assess import assess
+    from calibrant.evidence.drift import compare as drift
     from calibrant.evidence.recommend import recommend
+    from calibrant.evidence.reliability import reliability
     from calibrant.fitting.selection import select
     from calibrant.frames.columns import read
     from calibrant.frames.summaries import summarise_rows
@@ -28,34 +30,39 @@ __all__ = [
     "Summary",
     "__version__",
     "assess",
+    "drift",
     "loads",
     "read",
     "recommend",
+    "reliability",
     "select",
     "summarise",
     "summarise_rows",
 ]
 
-#: Where each name lives.
+#: Where each name lives: a module of this package, and what it is called there.
 _HOMES = {
-    "Estimate": "stats.results",
-    "Insufficient": "stats.results",
-    "Scale": "calibrators.scales",
-    "Summary": "stats.summary",
-    "assess": "evidence.assess",
-    "loads": "calibrators.codec",
-    "read": "frames.columns",
-    "recommend": "evidence.recommend",
-    "select": "fitting.selection",
-    "summarise": "stats.summary",
-    "summarise_rows": "frames.summaries",
+    "Estimate": ("stats.results", "Estimate"),
+    "Insufficient": ("stats.results", "Insufficient"),
+    "Scale": ("calibrators.scales", "Scale"),
+    "Summary": ("stats.summary", "Summary"),
+    "assess": ("evidence.assess", "assess"),
+    "drift": ("evidence.drift", "compare"),
+    "loads": ("calibrators.codec", "loads"),
+    "read": ("frames.columns", "read"),
+    "recommend": ("evidence.recommend", "recommend"),
+    "reliability": ("evidence.reliability", "reliability"),
+    "select": ("fitting.selection", "select"),
+    "summarise": ("stats.summary", "summarise"),
+    "summarise_rows": ("frames.summaries", "summarise_rows"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'calibrant' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"calibrant.{_HOMES[name]}"), name)
+    module, called = _HOMES[name]
+    value = getattr(importlib.import_module(f"calibrant.{module}"), called)
     globals()[name] = value
     return value
 
