@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import betaln, xlog1py, xlogy
 
 from calibrant.stats import binned, intervals, redraw, results
+from calibrant.stats import grid as score_grid
 from calibrant.stats import summary as summaries
 
 Floats = NDArray[np.float64]
@@ -56,6 +57,9 @@ def expected_ece(
     intervals.quantile(level)
     if not len(summary.only().keys):
         return results.Insufficient(0, 1)
+    if 60 % count == 0 and len(summary.keys) > score_grid.CELLS:
+        # the bins are exact there too, and draws cost by the cell
+        summary = summary.to_dyadic()
     index = binned.width_index(summary, count)
     drawn = redraw.label_sums(summary, summary.score, draws=draws, rng=rng)
     drawn -= summary.w * summary.score
