@@ -163,7 +163,8 @@ def test_page_fits_its_width(opened, width):
              .filter(svg => svg.getClientRects().length)
              .flatMap(svg => {
                  const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
-                 const sizes = [...svg.querySelectorAll('text')].map(text => parseFloat(text.getAttribute('font-size')));
+                 const texts = [...svg.querySelectorAll('text')];
+                 const sizes = texts.map(text => parseFloat(text.getAttribute('font-size')));
                  return sizes.map(size => scale * size);
              }))"""
     )

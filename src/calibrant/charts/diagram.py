@@ -6,7 +6,7 @@ import numpy as np
 
 from calibrant.charts import chart, theme
 from calibrant.evidence import reliability
-from calibrant.stats import binned, results
+from calibrant.stats import binned, results, smooth
 
 CURVE = "observed rate (CORP)"
 BAND = "where a perfect model would stay"
@@ -40,7 +40,7 @@ def panel(found: reliability.Reliability, ruler: theme.Ruler, *, width: int, bin
     layers = [band(found.curve, ruler), diagonal(ruler), interval(found.curve, ruler)]
     names, colours = [CURVE, BAND], [theme.BLUE, theme.BAND]
     if found.smooth is not None:
-        layers.append(smooth(found.smooth, ruler))
+        layers.append(smoothed(found.smooth, ruler))
         names, colours = [*names, SMOOTH], [*colours, theme.GREEN]
     layers.append(line(found.curve, ruler))
     if bins:
@@ -103,7 +103,7 @@ def line(
     return {"data": data, "mark": mark, "encoding": _xy()}
 
 
-def smooth(curve: reliability.Smooth, ruler: theme.Ruler) -> theme.Spec:
+def smoothed(curve: smooth.Curve, ruler: theme.Ruler) -> theme.Spec:
     data = theme.values(x=ruler.place(curve.score), y=ruler.place(curve.rate))
     mark = {"type": "line", "color": theme.GREEN, "strokeWidth": 1.5, "strokeDash": [2, 2], "clip": True}
     return {"data": data, "mark": mark, "encoding": _xy()}

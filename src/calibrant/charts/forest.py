@@ -34,7 +34,7 @@ def draw(
     """Draw rows in the order given; ``ideal`` is 1 for a slope and 0 for calibration in the large."""
     shown = rows[:most]
     found = [(row, row.estimate) for row in shown if isinstance(row.estimate, results.Estimate)]
-    labels = _labels(shown)
+    labels = _labels(shown, 22 if width >= 250 else 13)
     data = theme.values(
         name=[labels[id(row)] for row, _ in found],
         value=[estimate.value for _, estimate in found],
@@ -104,12 +104,12 @@ def table(rows: Sequence[Row]) -> pa.Table:
     )
 
 
-def _labels(rows: Sequence[Row]) -> dict[int, str]:
+def _labels(rows: Sequence[Row], longest: int) -> dict[int, str]:
     """Drawable names, all different: names that were cut to the same text get a number."""
     seen: dict[str, int] = {}
     labels = {}
     for row in rows:
-        text = theme.plain(row.name, longest=22)
+        text = theme.plain(row.name, longest=longest)
         seen[text] = seen.get(text, 0) + 1
         labels[id(row)] = text if seen[text] == 1 else f"{text} ({seen[text]})"
     return labels
