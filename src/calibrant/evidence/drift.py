@@ -342,17 +342,26 @@ def _findings(drift: Drift) -> list[str]:
     if isinstance(drift.parts, decompose.Decomposition):
         for name, words in (("log_loss", "log loss"), ("calibration", "mean distance of scores from the true rate")):
             part: decompose.Parts = getattr(drift.parts, name)
-            if part.total.low is not None and part.total.high is not None and part.total.low * part.total.high > 0.0:
+            if abs(part.total.value) > drift.tolerance and _excludes_zero(part.total):
                 said.append(f"The {words} changed by {_with_interval(part.total, sign=True)}.")
     return said
 
 
 def _split(parts: decompose.Parts) -> str:
     return (
-        f"Of this, {parts.prior.value:+.3g} goes with another share of positives alone (prior), "
-        f"{parts.covariate.value:+.3g} with another mix of scores (covariate), "
-        f"{parts.concept.value:+.3g} with scores that mean something else (concept)."
+        f"Of this, {_signed(parts.prior)} goes with another share of positives alone (prior), "
+        f"{_signed(parts.covariate)} with another mix of scores (covariate), "
+        f"{_signed(parts.concept)} with scores that mean something else (concept)."
     )
+
+
+def _signed(estimate: results.Estimate) -> str:
+    """Three digits; what is 0 up to rounding is 0."""
+    return f"{round(estimate.value, 9) + 0.0:+.3g}"
+
+
+def _excludes_zero(estimate: results.Estimate) -> bool:
+    return estimate.low is not None and estimate.high is not None and estimate.low * estimate.high > 0.0
 
 
 def _psi(psi: results.Measured) -> str:

@@ -131,9 +131,9 @@ def decompose(
     -----
     See the module for what each part means. Curves are restricted cubic splines in logit p (as in ``ici``), both
     refitted in every replicate; intervals are the percentile bootstrap's, for calibration the basic one's. They
-    are rough (nearer 90 % than 95 %) where the windows leave it open whether the two readings are compatible. With the score s of a step, base rates are
-    pi_r, pi_d, int m_d dP_c, pi_c; log losses are taken over the same four; the loss of the first and the last
-    is the observed one.
+    are rough (nearer 90 % than 95 %) where the windows leave it open whether the two readings are compatible.
+    Along the steps base rates are pi_r, pi_d, int m_d dP_c, pi_c; log losses are taken over the same four, and
+    those of the first and the last are the observed ones.
 
     Examples
     --------
