@@ -11,7 +11,7 @@ import numpy as np
 
 from calibrant.charts import page
 from calibrant.charts import rows as page_rows
-from calibrant.evidence import assess, recommend, reliability
+from calibrant.evidence import assess, drift, recommend, reliability
 from calibrant.stats import results
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def compose(
     advice: recommend.Recommendation | None,
     next_steps: Sequence[str],
     made_at: str,
+    change: drift.Drift | None = None,
 ) -> page.Report:
     """Everything the page shows; equal rows and seeds give equal pages but for ``made_at``."""
     rng = np.random.default_rng(evidence.seed)
@@ -42,6 +43,7 @@ def compose(
         overall=reliability.reliability(summed.overall, rng=rng, level=evidence.level, smoothed=True, caption=caption),
         cohorts=_cohorts(summed, evidence, rng),
         advice=None if advice is None else _advice(advice, rng),
+        comparison=None if change is None else _comparison(change),
         next_steps=next_steps,
         versions={name: importlib.metadata.version(name) for name in SOFTWARE},
         made_at=made_at,
@@ -100,4 +102,11 @@ def _advice(advice: recommend.Recommendation, rng: np.random.Generator) -> page.
         ],
         before=before if isinstance(before, reliability.Reliability) else None,
         after=after if isinstance(after, reliability.Reliability) and applied else None,
+    )
+
+
+def _comparison(change: drift.Drift) -> page.Comparison:
+    return page.Comparison(
+        sentence=" ".join(change.findings),
+        numbers=[(each.name.replace("_", " "), each.effect, drift.WORDS[each.name]) for each in change.changes],
     )
