@@ -156,4 +156,4 @@ def _histogram(found: reliability.Reliability, panel: Axes) -> None:
     above.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     above.set_ylabel("rows")
     above.spines[["top", "right"]].set_visible(False)
-    above.legend(loc="upper right", fontsize=7, frameon=False, ncols=2)
+    above.legend(loc="lower right", fontsize=7, frameon=False, ncols=2)
