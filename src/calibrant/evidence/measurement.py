@@ -33,6 +33,8 @@ from calibrant.stats import summary as summaries
 BINS = (10, 15)
 #: Resamples behind the intervals that are made by the bootstrap.
 RESAMPLES = 200
+#: With more groups than this smECE is left out: it alone costs more than all the rest.
+SMOOTHED = 2_000
 #: Folds of the cross-fitted decomposition.
 FOLDS = 5
 
@@ -66,6 +68,7 @@ class Measurement:
             "n": self.n,
             "effective_n": self.effective_n,
             "resolution": self.resolution,
+            "smece": None,
             **{name: _number(value) for name, value in measured.items()},
             **lines,
             "ece": {str(count): _number(value) for count, value in self.ece.items()},
@@ -201,10 +204,11 @@ def _part(parts: corp.Decomposition | results.Insufficient, name: str, method: s
 
 def measure_groups(summary: summaries.Summary, *, tolerance: float, level: float) -> list[Measurement]:
     """Measure every group of a stack, all at once: the same numbers as ``measure`` without resampling."""
-    columns = _columns(summary, level)
+    deciding = verdicts.Deciding.of(summary)
+    columns = _columns(summary, deciding, level)
     ece = {count: binned.ece_by_group(summary, count=count) for count in BINS}
     noise = {count: expected.expected_ece_by_group(summary, count=count) for count in BINS}
-    verdicts_ = verdicts.judge(summary, tolerance=tolerance, level=level)
+    verdicts_ = verdicts.judge(summary, deciding, tolerance=tolerance, level=level)
     rows, effective, resolution = summary.rows.tolist(), summary.effective_n.tolist(), _resolution(summary)
     return [
         Measurement(
@@ -220,10 +224,12 @@ def measure_groups(summary: summaries.Summary, *, tolerance: float, level: float
     ]
 
 
-def _columns(summary: summaries.Summary, level: float) -> dict[str, list[results.Measured]]:
+def _columns(
+    summary: summaries.Summary, deciding: verdicts.Deciding, level: float
+) -> dict[str, list[results.Measured]]:
     """Measures by name, one entry a group; what cannot be known of a group is Insufficient."""
-    means, kuiper = scores.means_by_group(summary), ecce.ecce_by_group(summary)
-    parts, lines = corp.corp_by_group(summary), cox.by_group(summary)
+    means, kuiper = scores.means_by_group(summary), deciding.kuiper
+    parts, lines = corp.corp_by_group(summary), deciding.moved.lines
     n = summary.effective_n
     rarer = n * np.minimum(means.base_rate, 1.0 - means.base_rate)
 
@@ -247,7 +253,6 @@ def _columns(summary: summaries.Summary, level: float) -> dict[str, list[results
             "mcb": parts.mcb,
             "dsc": parts.dsc,
             "unc": parts.unc,
-            "smece": smooth.smece_by_group(summary),
             "mce": _mce(summary),
         }.items()
     }
@@ -258,6 +263,8 @@ def _columns(summary: summaries.Summary, level: float) -> dict[str, list[results
         "ecce_p": kuiper.p_value,
     }.items():
         found[name] = known(values, tested, n, ecce.FEWEST, "rows")
+    if len(n) <= SMOOTHED:
+        found["smece"] = known(smooth.smece_by_group(summary), always, n, 1, "rows")
     found["auc"] = known(auc.by_group(summary), (rarer > 0) & always, rarer, 1, "rows of the rarer label")
     found |= _lines(lines, rarer, level)
     return found

@@ -43,13 +43,29 @@ class Verdict:
     adjusted_p: float
 
 
-def judge(summary: summaries.Summary, *, tolerance: float = 0.02, level: float = 0.95) -> list[Verdict]:
+@dataclass(frozen=True, eq=False, slots=True)
+class Deciding:
+    """The two measures that decide, for every group of a summary."""
+
+    kuiper: ecce.EcceByGroup
+    moved: departure.Departures
+
+    @classmethod
+    def of(cls, summary: summaries.Summary) -> Deciding:
+        return cls(ecce.ecce_by_group(summary), departure.by_group(summary))
+
+
+def judge(
+    summary: summaries.Summary, deciding: Deciding | None = None, *, tolerance: float = 0.02, level: float = 0.95
+) -> list[Verdict]:
     """Judge every group of a summary, with one adjustment for all of them.
 
     Parameters
     ----------
     summary
         One group or several stacked; labels binary or rates.
+    deciding
+        Its two deciding measures, where they are at hand already.
     tolerance
         Miscalibration that nobody minds, in units of probability, positive.
     level
@@ -57,8 +73,8 @@ def judge(summary: summaries.Summary, *, tolerance: float = 0.02, level: float =
     """
     if not len(summary.keys):
         return [Verdict("insufficient", (_missing(0.0, 0.0, False, 0.0, tolerance),), 1.0, 1.0)]
-    kuiper = ecce.ecce_by_group(summary)
-    moved = departure.by_group(summary)
+    both = deciding or Deciding.of(summary)
+    kuiper, moved = both.kuiper, both.moved
     p = np.minimum(1.0, 2.0 * np.minimum(kuiper.p_beyond(tolerance), moved.p_beyond(tolerance)))
     n = summary.effective_n
     enough = n >= FEWEST_ROWS

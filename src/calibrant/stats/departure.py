@@ -24,15 +24,25 @@ class Departures:
     """Departure per group, all of shape (g,).
 
     ``value`` and ``standard_error`` are in units of probability; ``identity_p`` is the p-value of the joint Wald
-    test of intercept 0 and slope 1 (chi-squared, two degrees of freedom); ``slope`` is the fitted slope. Where ``known`` is False the line could
-    not be fitted (one class, separation, constant scores) and the other fields mean nothing.
+    test of intercept 0 and slope 1 (chi-squared, two degrees of freedom); ``lines`` are the fitted lines. Where
+    ``known`` is False the line could not be fitted (one class, separation, constant scores) and the other fields
+    mean nothing.
     """
 
     value: Floats
     standard_error: Floats
     identity_p: Floats
-    slope: Floats
-    known: NDArray[np.bool_]
+    lines: cox.ByGroup
+
+    @property
+    def slope(self) -> Floats:
+        """Fitted slopes, shape (g,)."""
+        return self.lines.coefficients[:, 1]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Where the line could be fitted, shape (g,)."""
+        return self.lines.converged
 
     def p_beyond(self, tolerance: float) -> Floats:
         """p-value against "the departure is at most ``tolerance``", shape (g,); 1 where nothing is known.
@@ -90,4 +100,4 @@ def by_group(summary: summaries.Summary) -> Departures:
     variance = np.einsum("gi,gij,gj->g", gradient, covariance, gradient)
     away = line - np.array([0.0, 1.0])
     wald = np.einsum("gi,gi->g", away, np.linalg.solve(covariance, away[:, :, None])[:, :, 0])
-    return Departures(value, np.sqrt(variance), np.exp(-wald / 2.0), line[:, 1], fits.converged)
+    return Departures(value, np.sqrt(variance), np.exp(-wald / 2.0), fits)
