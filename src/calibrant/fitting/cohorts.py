@@ -14,11 +14,14 @@ from calibrant.calibrators import by_cohort, identity, scales
 from calibrant.calibrators import calibrator as protocol
 from calibrant.fitting import compose, crossfit, selection, shrinkage
 from calibrant.fitting import folds as schemes
-from calibrant.stats import results, summary
+from calibrant.stats import grid, results, summary
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Key = tuple[str, ...]
+
+#: Beyond so many cohorts, the pooled map is not one of the tables (spline, isotonic).
+MANY = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +156,8 @@ def select_cohorts(
     codes
         Shape (n,), which of ``keys`` each row belongs to.
     methods
-        Candidates for the pooled map, of those that cohort maps can be built on; None means by n.
+        Candidates for the pooled map, of those that cohort maps can be built on (``compose.CLOSED``, beyond
+        1,000 cohorts ``compose.SMALL``); None means by n.
 
     Notes
     -----
@@ -263,11 +267,12 @@ def _prove(parts: _Parts, method: str, made: schemes.Folds) -> crossfit.Paired:
 
 
 def _closed(methods: Sequence[str] | None, parts: _Parts) -> tuple[str, ...]:
-    """The candidates that cohort maps can be built on."""
+    """The candidates that cohort maps can be built on; of thousands of maps, each has a few numbers."""
     if methods is None:
         total = parts.collapsed(np.ones(len(parts.keys), bool))
         methods = selection.candidates_for(selection.informative_rows(total))
-    return tuple(name for name in methods if name in compose.CLOSED)
+    allowed = compose.CLOSED if parts.cohorts <= MANY else compose.SMALL
+    return tuple(name for name in methods if name in allowed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,12 +296,14 @@ class _Parts:
             p, y, w, code = p[keep], y[keep], w[keep], code[keep]
             made = dataclasses.replace(made, codes=made.codes[keep])
         width = made.count + 1
-        names, groups = np.unique(code * width + made.codes + 1, return_inverse=True)
-        grid: summary.Grid = "distinct" if len(p) <= selection.DISTINCT else "dyadic"
-        data = summary.summarise(p, y, weights=w, groups=groups, group_count=len(names), grid=grid)
+        names, groups = _numbered(code * width + made.codes + 1)
+        cells: summary.Grid = "distinct" if len(p) <= selection.DISTINCT else "dyadic"
+        data = summary.summarise(p, y, weights=w, groups=groups, group_count=len(names), grid=cells)
         name = names[data.group]
         cohorts = int(code.max()) + 1 if len(code) else 0
-        return cls(grid, name % width - 1, name // width, data.keys, data.n, data.score, data.sums, made.count, cohorts)
+        return cls(
+            cells, name % width - 1, name // width, data.keys, data.n, data.score, data.sums, made.count, cohorts
+        )
 
     @property
     def cohorts(self) -> int:
@@ -305,10 +312,16 @@ class _Parts:
 
     def collapsed(self, where: NDArray[np.bool_]) -> summary.Summary:
         """Some of the cells as one summary without cohorts."""
-        keys, cell = np.unique(self.keys[where], return_inverse=True)
-        n = np.bincount(cell, self.n[where], len(keys)).astype(np.int64)
-        sums: Floats = np.stack([np.bincount(cell, row[where], len(keys)) for row in self.sums])
-        return summary.Summary(self.grid, keys, n, sums.reshape(len(self.sums), -1), np.zeros(1, np.int64))
+        if self.grid == "dyadic":
+            cell, width = self.keys[where], grid.CELLS
+        else:
+            names, cell = np.unique(self.keys[where], return_inverse=True)
+            width = len(names)
+        n = np.bincount(cell, self.n[where], width).astype(np.int64)
+        used = np.flatnonzero(n)
+        sums: Floats = np.stack([np.bincount(cell, row[where], width)[used] for row in self.sums])
+        keys = used if self.grid == "dyadic" else names[used]
+        return summary.Summary(self.grid, keys, n[used], sums, np.zeros(1, np.int64))
 
     def by_fold(self) -> list[summary.Summary]:
         """One summary per fold that has rows."""
@@ -328,3 +341,13 @@ class _Parts:
         shrink = np.repeat(shrink, np.diff(np.append(starts, len(cohort))))
         x = scales.logit(pooled.apply(self.score[where]))
         return _Cells(x, wy * shrink, w * shrink, starts), cohort[starts]
+
+
+def _numbered(codes: Ints) -> tuple[Ints, Ints]:
+    """The codes that occur, and each row's place among them; by counting, since codes are small numbers."""
+    if not len(codes):
+        return codes, codes
+    used = np.flatnonzero(np.bincount(codes))
+    place = np.zeros(int(used[-1]) + 1, np.int64)
+    place[used] = np.arange(len(used))
+    return used, place[codes]

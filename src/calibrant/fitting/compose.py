@@ -71,3 +71,5 @@ CLOSED = (
     "monotone_spline",
     "isotonic",
 )
+#: Those of them that are a few numbers each.
+SMALL = ("identity", "intercept", "temperature", "platt", "beta", "quadratic_logit")

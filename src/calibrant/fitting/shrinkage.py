@@ -16,7 +16,9 @@ START_MEAN = np.array([0.0, 1.0])
 START_SPREAD = np.diag([1.0, 0.25])
 #: Variances between cohorts below this are none.
 FLOOR = 1e-8
-EM_STEPS = 200
+EM_STEPS = 60
+#: The population is learnt from at most so many cohorts, evenly spaced: more would not move mu and T visibly.
+POPULATION = 20_000
 ROUNDS = 4
 
 
@@ -52,7 +54,14 @@ class Curvature:
         covariance = np.empty((len(aa), 2, 2))
         covariance[:, 0, 0], covariance[:, 1, 1] = bb / determinant, aa / determinant
         covariance[:, 0, 1] = covariance[:, 1, 0] = -ab / determinant
-        return np.einsum("gij,gj->gi", covariance, self.score + precision @ mean), covariance
+        r0, r1 = self.score[:, 0] + precision[0] @ mean, self.score[:, 1] + precision[1] @ mean
+        lines = np.stack([(bb * r0 - ab * r1) / determinant, (aa * r1 - ab * r0) / determinant], axis=1)
+        return lines, covariance
+
+    def some(self, most: int) -> Curvature:
+        """At most so many of the cohorts, evenly spaced."""
+        each = slice(None, None, -(-len(self.aa) // most))
+        return Curvature(self.aa[each], self.ab[each], self.bb[each], self.score[each])
 
 
 def fit(x: Floats, label_sums: Floats, weights: Floats, starts: NDArray[np.int64]) -> Lines:
@@ -94,7 +103,7 @@ def fit(x: Floats, label_sums: Floats, weights: Floats, starts: NDArray[np.int64
             break
     for _ in range(ROUNDS):
         parabola = _curvature(x, label_sums, weights, starts, group, lines)
-        mean, between = _population(parabola, mean, between)
+        mean, between = _population(parabola.some(POPULATION), mean, between)
         moved, covariance = parabola.posterior(mean, _inverse(between))
         step = np.clip(moved - lines, -2.0, 2.0)
         lines = lines + step
@@ -121,17 +130,39 @@ def _curvature(
 
 
 def _population(found: Curvature, mean: Floats, between: Floats) -> tuple[Floats, Floats]:
-    """EM for mu and T."""
+    """EM for mu and T, in leaps: SQUAREM (Varadhan and Roland 2008, doi:10.1111/j.1467-9469.2007.00585.x).
+
+    EM creeps when cohorts are small; every third step extrapolates the two before it, where that is a covariance.
+    """
+    at = _packed(mean, between)
     for _ in range(EM_STEPS):
-        lines, covariance = found.posterior(mean, _inverse(between))
-        new_mean = lines.mean(axis=0)
-        centred = lines - new_mean
-        new = centred.T @ centred / len(lines) + covariance.mean(axis=0) + FLOOR * np.eye(2)
-        still = np.abs(new - between).max() <= 1e-4 * np.abs(between).max() and np.allclose(new_mean, mean, atol=1e-5)
-        mean, between = new_mean, new
-        if still:
-            break
-    return mean, between
+        first = _em_step(found, at)
+        second = _em_step(found, first)
+        r, v = first - at, second - 2.0 * first + at
+        if np.abs(second - first).max() <= 1e-5 * max(1e-2, float(np.abs(second[2:]).max())):
+            return second[:2], _covariance(second)
+        length = max(1.0, float(np.sqrt(r @ r / max(float(v @ v), 1e-300))))
+        leap = at + 2.0 * length * r + length**2 * v
+        proper = leap[2] > FLOOR and leap[4] > FLOOR and leap[2] * leap[4] > leap[3] ** 2 * (1.0 + 1e-9)
+        at = _em_step(found, leap) if proper else second
+    return at[:2], _covariance(at)
+
+
+def _em_step(found: Curvature, at: Floats) -> Floats:
+    """Population of the posterior lines under the population ``at``."""
+    lines, covariance = found.posterior(at[:2], _inverse(_covariance(at)))
+    mean = lines.mean(axis=0)
+    centred = lines - mean
+    return _packed(mean, centred.T @ centred / len(lines) + covariance.mean(axis=0) + FLOOR * np.eye(2))
+
+
+def _packed(mean: Floats, between: Floats) -> Floats:
+    """mu and the upper triangle of T, shape (5,)."""
+    return np.array([mean[0], mean[1], between[0, 0], between[0, 1], between[1, 1]])
+
+
+def _covariance(at: Floats) -> Floats:
+    return np.array([[at[2], at[3]], [at[3], at[4]]])
 
 
 def _inverse(matrix: Floats) -> Floats:
