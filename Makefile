@@ -10,6 +10,9 @@ OTHER_PYTHONS ?= 3.12 3.13
 BENCH ?=
 BENCH_EXTRA ?= bench
 
+# arrays here are short: threads of the linear algebra library only wait for each other, ten times as long when cores are shared
+export OPENBLAS_NUM_THREADS ?= 1
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types contracts pages docs docs-serve doctest nightly bench test-all-pythons constraints clean
 
@@ -17,7 +20,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.has-runtime  ## the demonstration: real flights, a report and a calibrator in demo/
-	$(BIN)/calibrant demo --out demo
+	$(BIN)/calibrant demo --output demo
 
 test: $(VENV)/.has-test  ## the quick tests and doctests
 	$(BIN)/python -m pytest -q -m "not theory" $(PYTEST_OPTIONS)
@@ -42,7 +45,7 @@ pages: $(VENV)/.has-dev  ## write docs/errors.md and docs/cli.md from the source
 	$(BIN)/python docs/cli_page.py
 
 docs: $(VENV)/.has-dev  ## build the documentation into site/, warnings are errors
-	DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs-serve: $(VENV)/.has-dev  ## read the documentation in a browser
 	$(BIN)/mkdocs serve
