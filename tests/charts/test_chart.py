@@ -46,6 +46,8 @@ def test_the_drawing_is_described():
     assert title.text == "A & B"
     assert desc.text == "one point called A & B"
     assert root.attrib["aria-describedby"] == desc.attrib["id"]
+    inside = [name for each in root.iter() if each is not root for name in each.attrib]
+    assert not [name for name in inside if name == "role" or name.startswith("aria-")]
 
 
 def test_hostile_text_stays_text():
@@ -53,6 +55,7 @@ def test_hostile_text_stays_text():
     root = ElementTree.fromstring(simple('</svg><script>alert(1)</script>"').svg())
     assert [each.tag for each in root.iter() if "script" in each.tag] == []
     assert "<script>alert(1)" in "".join(root.itertext())
+    assert ' role="x"' in "".join(ElementTree.fromstring(simple('a role="x"').svg()).itertext())
 
 
 def test_png_is_a_bitmap_and_scales():

@@ -189,6 +189,8 @@ def test_tables_can_be_read_aloud(parsed):
     assert tags.count("table") == tags.count("caption") > 0
     assert all("scope" in a for tag, a in parsed.elements if tag == "th")
     assert all(a.get("role") == "img" and a.get("aria-label") for tag, a in parsed.elements if tag == "svg")
+    landmarks = [a["aria-label"] for _, a in parsed.elements if a.get("role") == "region"]
+    assert not set(landmarks) & set(parsed.texts["h2"])
     regions = [a for tag, a in parsed.elements if a.get("class") == "scroll"]
     assert all(a.get("tabindex") == "0" and a.get("aria-label") for a in regions)
 

@@ -23,6 +23,8 @@ GRAMMAR = "5.20"
 MIME = "application/vnd.vegalite.v5+json"
 #: Where the first part of a description ends.
 _BREAK = re.compile(r"[:;.](?:\s|$)")
+#: What the drawing library says of every single mark.
+ROLES = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 #: What a spreadsheet takes for the beginning of a formula, in either width.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -56,7 +58,7 @@ class Chart:
         import vl_convert  # loads a JavaScript engine, only when something is drawn
 
         drawn = vl_convert.vegalite_to_svg(self.spec, vl_version=GRAMMAR, allowed_base_urls=[])
-        return self._described(_own_names(drawn, self.name))
+        return self._described(_own_names(_silent(drawn), self.name))
 
     def png(self, *, scale: float = 2.0) -> bytes:
         """A bitmap; ``scale`` 2 is sharp on most screens."""
@@ -124,6 +126,11 @@ class Chart:
         assert root is not None, "a drawing begins with its root"
         opened = root[0][:-1] + f' role="img" aria-label="{label}" aria-describedby="{self.name}-desc">'
         return opened + words + drawn[root.end() :]
+
+
+def _silent(drawn: str) -> str:
+    """Without roles of single marks, which have no words: the drawing as a whole has a title and a description."""
+    return re.sub(r"<[a-z][^<>]*>", lambda tag: ROLES.sub("", tag[0]), drawn)
 
 
 def _own_names(drawn: str, name: str) -> str:
