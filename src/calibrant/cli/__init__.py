@@ -41,7 +41,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped; nothing was written", err=True)
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, root.ReaderGone):
         # the reader of standard output has gone; keep the interpreter from writing there once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from calibrant.cli import console, options
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from calibrant.frames.columns import Rows
 
 #: Earlier rows fit, later rows judge.
-CUT = np.datetime64("2013-09-01")
+CUT = "2013-09-01"
 COLUMNS = "--score score --label label --time predicted_at --cohort carrier"
 
 
@@ -41,6 +40,8 @@ def command(output: str, seed: int, as_json: bool) -> int:
     A model gives the probability that a flight arrives late. Maps are fitted per carrier on February to August
     2013 and judged on September to December. Writes report.html, calibrator.json and flights.parquet.
     """
+    import numpy as np
+
     from calibrant import datasets
     from calibrant.calibrators import codec
     from calibrant.cli import check, pages
@@ -57,7 +58,7 @@ def command(output: str, seed: int, as_json: bool) -> int:
         file.write(datasets.flights().read_bytes())
     rows = columns.read(datasets.flights(), score="score", label="label", cohorts=["carrier"], time="predicted_at")
     assert rows.times is not None
-    later = rows.times >= CUT
+    later = rows.times >= np.datetime64(CUT)
     console.talk("measuring September to December …")
     judged = rows.where(later)
     summed = summaries.summarise_rows(judged)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from calibrant import errors
 from calibrant.cli import console, options
@@ -132,6 +131,8 @@ def _rows_per_day(rows: Rows) -> float:
             cause="there is no --time column to count them by",
             fix="add --time COL or --rows-per-day M",
         )
+    import numpy as np
+
     days = float((rows.times.max() - rows.times.min()) / np.timedelta64(1, "D"))
     if days < 1.0:
         raise errors.UsageError(

@@ -13,6 +13,10 @@ from calibrant.cli import console
 COMMANDS = ("check", "report", "recommend", "transform", "drift", "export", "demo")
 
 
+class ReaderGone(Exception):
+    """Whoever read standard output has gone; click would answer that with the exit code of findings."""
+
+
 class _Lazy(click.Group):
     """A group whose commands are modules: ``calibrant --help`` loads no science."""
 
@@ -25,6 +29,12 @@ class _Lazy(click.Group):
         module: Any = importlib.import_module(f"calibrant.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderGone from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
