@@ -68,6 +68,7 @@ def assess(
     tolerance: float = 0.02,
     level: float = 0.95,
     seed: int = 0,
+    resamples: int = measurement.RESAMPLES,
     about: Mapping[str, str | int | float | None] | None = None,
 ) -> Evidence:
     """Assess a summary and, if given, its cohorts.
@@ -84,11 +85,13 @@ def assess(
         Confidence of intervals and verdicts.
     seed
         Of the resampling behind some intervals; the same seed gives the same document.
+    resamples
+        How many resamples make those intervals, at least 20.
     about
         What is known of the data, copied into the document.
     """
     rng = np.random.default_rng(seed)
-    whole = measurement.measure(overall, tolerance=tolerance, level=level, rng=rng)
+    whole = measurement.measure(overall, tolerance=tolerance, level=level, rng=rng, resamples=resamples)
     members: tuple[CohortEvidence, ...] = ()
     if cohorts is not None:
         measured = measurement.measure_groups(cohorts.summary, tolerance=tolerance, level=level)

@@ -20,6 +20,7 @@ from calibrant import errors
 from calibrant.calibrators import by_cohort, codec, identity, kinds, scales
 from calibrant.decisions import thresholds
 from calibrant.evidence import assess as assessing
+from calibrant.evidence import measurement
 from calibrant.fitting import cohorts as cohort_fitting
 from calibrant.fitting import crossfit, selection
 from calibrant.frames import columns, summaries
@@ -82,6 +83,7 @@ def recommend(
     tolerance: float = 0.02,
     level: float = 0.95,
     seed: int = 0,
+    resamples: int = measurement.RESAMPLES,
 ) -> Recommendation:
     """Choose, fit and prove a map for checked rows.
 
@@ -97,7 +99,7 @@ def recommend(
         Candidates, from ``fitting.selection.METHODS``; None: by the number of rows.
     judged
         Which rows judge, shape (n,); None: the latest 30 % where there are times, otherwise 30 % at random.
-    tolerance, level, seed
+    tolerance, level, seed, resamples
         As in ``assess``.
     """
     mask = _judges(rows, seed) if judged is None else np.asarray(judged, bool)
@@ -118,7 +120,7 @@ def recommend(
     action, reasons = _decide(proposal, gain, reason)
     mapped = judge if action == "keep" else _moved(judge, cells.moved(answers))
     before, after = (
-        assessing.assess(each.overall, each.cohorts, tolerance=tolerance, level=level, seed=seed)
+        assessing.assess(each.overall, each.cohorts, tolerance=tolerance, level=level, seed=seed, resamples=resamples)
         for each in (judge, mapped)
     )
     choice = None if objective is None else thresholds.choose(mapped.overall, objective, level=level)
