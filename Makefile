@@ -54,7 +54,7 @@ doctest: $(VENV)/.has-test  ## the examples in docstrings alone
 	$(BIN)/python -m pytest -q src
 
 bench: .venv-bench/.has-$(BENCH_EXTRA)  ## benchmarks against peers; BENCH="--rows 1000000" for a small run, BENCH_EXTRA=bench-torch for more peers
-	.venv-bench/bin/python -m benchmarks --write $(BENCH)
+	env -u OPENBLAS_NUM_THREADS .venv-bench/bin/python -m benchmarks --write $(BENCH)
 
 # Other Pythons, where the machine has them: pyenv's, or python3.X on the PATH.
 test-all-pythons:  ## the tests on Python 3.12 and 3.13 where they lie

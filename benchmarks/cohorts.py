@@ -12,6 +12,8 @@ from pyarrow import parquet
 
 from benchmarks import clock, data
 from calibrant.evidence import assess
+from calibrant.fitting import cohorts as cohort_maps
+from calibrant.fitting import platt
 from calibrant.frames import columns, summaries
 from calibrant.stats import cohorts, summary
 
@@ -68,3 +70,6 @@ def very_many(stream: data.Stream) -> Iterator[clock.Line]:
     yield clock.Line(f"summary of {count:,} cohorts", taken)
     table, _ = clock.timed(lambda: assess.assess(stacked.pooled(), stacked, seed=1))
     yield clock.Line(f"table of {count:,} cohorts, from that summary", table)
+    pooled = platt.fit(stacked.pooled())
+    shrunk, _ = clock.timed(lambda: cohort_maps.fit(stacked.summary, keys, ("cohort",), pooled=pooled))
+    yield clock.Line(f"shrunk maps of {count:,} cohorts, from that summary", shrunk)
