@@ -84,8 +84,7 @@ def read(data: summary.Summary) -> Grouped:
             fix="check the join of scores and labels, or wait until both outcomes were seen",
         )
     p = data.score
-    x = scales.logit(p)
-    if float(x.max()) - float(x.min()) <= 1e-9:
+    if len(p) < 2:
         raise errors.FitError(
             "CAL-503",
             "all scores are the same",
@@ -96,7 +95,7 @@ def read(data: summary.Summary) -> Grouped:
     if data.grid == "dyadic":
         geometry = grid.geometry()
         low, high = geometry.low[data.keys], geometry.high[data.keys]
-    return Grouped(p, x, data.w * (rows / total), data.wy * (rows / total), low, high)
+    return Grouped(p, scales.logit(p), data.w * (rows / total), data.wy * (rows / total), low, high)
 
 
 def anti_ranking(method: str, found: str) -> errors.FitError:

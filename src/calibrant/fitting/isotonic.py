@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibrant.calibrators import linear, scales, steps
 from calibrant.fitting import grouped
@@ -36,8 +37,8 @@ def fit(data: summary.Summary, *, scale: scales.Scale = scales.Scale()) -> steps
     (0.045454545454545456, 0.5)
     """
     found = grouped.read(data)
-    blocks, values = _pool(found)
-    first = blocks.starts[1:]
+    starts, _, values = _pool(found)
+    first = starts[1:]
     edge = _between(found.high[first - 1], found.low[first])
     thresholds = np.append(found.low[0], edge)
     keep = np.append(True, np.diff(values) > 0)
@@ -61,19 +62,23 @@ def fit_centered(data: summary.Summary, *, scale: scales.Scale = scales.Scale())
     array([0.045455, 0.272727, 0.5     ])
     """
     found = grouped.read(data)
-    blocks, values = _pool(found)
-    centres = np.add.reduceat(found.w * found.p, blocks.starts) / blocks.weights
+    starts, weights, values = _pool(found)
+    centres = np.add.reduceat(found.w * found.p, starts) / weights
     # closer centres than this have no finite slope between them
     keep = np.append(True, np.diff(centres) > 1e-300)
     return linear.CenteredIsotonic(tuple(centres[keep].tolist()), tuple(values[keep].tolist()), scale)
 
 
-def _pool(data: grouped.Grouped) -> tuple[pav.Blocks, grouped.Floats]:
+def _pool(data: grouped.Grouped) -> tuple[NDArray[np.int64], grouped.Floats, grouped.Floats]:
+    """Starts, weights and clipped values of the blocks; neighbours that differ by rounding alone are one block."""
     blocks = pav.pool(data.wy / data.w, data.w)
-    if len(blocks.values) < 2:
+    first = np.flatnonzero(np.append(True, np.diff(blocks.values) > 1e-12))
+    if len(first) < 2:
         raise grouped.anti_ranking("isotonic regression", "one constant is the best non-decreasing fit")
+    weights = np.add.reduceat(blocks.weights, first)
+    values = np.add.reduceat(blocks.values * blocks.weights, first) / weights
     bound = 1.0 / (data.rows + 2.0)
-    return blocks, np.clip(blocks.values, bound, 1.0 - bound)
+    return blocks.starts[first], weights, np.clip(values, bound, 1.0 - bound)
 
 
 def _between(left: grouped.Floats, right: grouped.Floats) -> grouped.Floats:

@@ -15,6 +15,8 @@ QUANTILES = (0.005, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.995)
 #: Standard deviations of the change of slope from knot to knot, from nearly a line to nearly free.
 ROUGHNESS = (0.03, 0.12, 0.5, 2.0)
 MAX_STEPS = 60
+#: Mean variance q (1 - q) below which every row is told almost for certain: the likelihood has no maximum.
+SEPARATED = 1e-6
 
 
 def fit(data: summary.Summary, *, scale: scales.Scale = scales.Scale()) -> maps.MonotoneSpline:
@@ -116,6 +118,8 @@ def _maximise(
         gradient = design.T @ (data.wy - data.w * q) - penalty @ beta
         target = _nonnegative(information, gradient + information @ beta)
         step = target - beta
+        if raw[0, 0] <= SEPARATED * data.rows:
+            break
         if float(gradient @ step) <= 1e-9:
             free = np.append(True, beta[1:] > 0.0)
             inside = np.ix_(free, free)
