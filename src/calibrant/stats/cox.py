@@ -1,4 +1,4 @@
-"""Calibration slope and intercept (Cox), calibration in the large, and how far the fitted line is from the scores.
+"""Calibration slope and intercept (Cox), and calibration in the large.
 
 A calibrated score has slope 1 and intercept 0. A slope below 1 means scores that are too extreme (overfitted),
 above 1 too timid; the intercept at slope 1, calibration in the large, is the shift of all log-odds.
@@ -7,7 +7,6 @@ Scores of exactly 0 and 1 count as log-odds of about -36 and 36: a few wrong one
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +23,6 @@ Matrix = tuple[tuple[float, float], tuple[float, float]]
 #: Below these a maximum-likelihood line has no trustworthy Wald interval.
 FEWEST_ROWS = 20
 FEWEST_OF_A_LABEL = 5
-#: Scores nearer than this in log-odds are taken together in ``deviation``.
-NODE = 1.0 / 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +62,6 @@ class ByGroup:
         """Wald ends of (intercept, slope), each of shape (g, 2); infinite where not converged."""
         half = intervals.quantile(level) * np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2))
         return self.coefficients - half, self.coefficients + half
-
-
-@dataclass(frozen=True, slots=True)
-class Deviations:
-    """Mean |line - score| of g groups and its bounds, each (g,). Not converged: value NaN, low 0, high 1."""
-
-    value: Floats
-    low: Floats
-    high: Floats
 
 
 def cox(summary: summaries.Summary, *, level: float = 0.95) -> Cox | results.Insufficient:
@@ -227,157 +215,3 @@ def by_group(summary: summaries.Summary) -> ByGroup:
     bread = np.where(converged[:, None, None], found.covariance, 0.0)
     covariance = np.where(converged[:, None, None], bread @ middle @ bread, np.inf)
     return ByGroup(found.coefficients, covariance, converged)
-
-
-def deviation(summary: summaries.Summary, line: Cox, *, level: float = 0.95) -> results.Estimate:
-    """Mean distance of the fitted line from the scores, over the scores that occur: miscalibration in probability.
-
-    Parameters
-    ----------
-    summary
-        One group: the one that ``line`` was fitted to.
-    line
-        Its slope and intercept.
-    level
-        Coverage of the joint confidence ellipse of intercept and slope, in (0, 1).
-
-    Returns
-    -------
-    Estimate
-        In [0, 1]. ``low`` > delta says: miscalibrated beyond the tolerance delta, whatever point of the ellipse
-        is true; ``high`` <= delta: calibrated within it, as far as a line can tell.
-
-    Notes
-    -----
-    sum w |s(a + b x) - p| / sum w at the estimate, and its least and greatest value over the ellipse (found on
-    a polar grid which is refined around the best points); the least value is 0 if the ellipse holds (0, 1).
-    As the ellipse is joint, the interval covers at its level or above. Scores nearer than 1/16 in log-odds are
-    taken together, which moves the mean by less than 1e-3.
-
-    References
-    ----------
-    The confidence set is Wald's; the mean distance is Harrell's E_avg of a logistic line (Harrell 2015, ch. 10).
-
-    Examples
-    --------
-    >>> p = np.repeat([0.1, 0.3, 0.5, 0.7, 0.9], 1000)
-    >>> flat = summaries.summarise(p, np.tile(np.arange(1000), 5) < 1000 * (0.25 + 0.5 * p))
-    >>> far = deviation(flat, cox(flat))
-    >>> round(far.value, 3), far.low > 0.02
-    (0.124, True)
-    """
-    fits = ByGroup(np.array([[line.intercept.value, line.slope.value]]), np.array([line.covariance]), np.ones(1, bool))
-    found = deviation_by_group(summary.only(), fits, level=level, angles=32, radii=3, refinements=4, width=NODE)
-    value, low, high = float(found.value[0]), float(found.low[0]), float(found.high[0])
-    return results.Estimate(value, low, high, level, "range over the joint wald ellipse of intercept and slope")
-
-
-def deviation_by_group(
-    summary: summaries.Summary,
-    fits: ByGroup,
-    *,
-    level: float = 0.95,
-    angles: int = 16,
-    radii: int = 2,
-    refinements: int = 2,
-    width: float = 0.25,
-) -> Deviations:
-    """``deviation`` for every group at once, on a coarser search unless told otherwise.
-
-    Parameters
-    ----------
-    summary, fits
-        Groups and their lines, from ``by_group``.
-    angles, radii, refinements
-        The polar grid over the ellipse, and how often it is narrowed around the least and the greatest point.
-    width
-        Scores nearer than this in log-odds are taken together.
-
-    Examples
-    --------
-    >>> p = np.tile([0.2, 0.5, 0.8], 200)
-    >>> both = summaries.summarise(p, np.arange(600) % 5 < 2, groups=np.arange(600) // 300)
-    >>> deviation_by_group(both, by_group(both)).low.shape
-    (2,)
-    """
-    nodes = _Nodes.of(summary, width=width)
-    root = _root(fits)
-    middle = np.where(fits.converged[:, None], fits.coefficients, [0.0, 1.0])
-    reach = float(np.sqrt(-2.0 * np.log1p(-level)))
-    intervals.quantile(level)
-
-    def distance(polar: Floats) -> Floats:
-        """At points given by radius and angle, (2, g), of the ellipse."""
-        u = reach * polar[0] * np.stack([np.cos(polar[1]), np.sin(polar[1])])
-        return nodes.distance(middle + np.einsum("gij,jg->gi", root, u))
-
-    value = nodes.distance(middle)
-    identity = np.linalg.solve(root, (np.array([0.0, 1.0]) - middle)[:, :, None])[:, :, 0]
-    away = np.hypot(identity[:, 0], identity[:, 1]) / reach
-    toward = np.stack([np.minimum(away, 1.0), np.arctan2(identity[:, 1], identity[:, 0])])
-    low, high = _search(distance, toward, angles=angles, radii=radii, refinements=refinements)
-    low = np.where(away <= 1.0, 0.0, np.minimum(low, value))
-    good = fits.converged
-    return Deviations(
-        np.where(good, value, np.nan), np.where(good, low, 0.0), np.where(good, np.maximum(high, value), 1.0)
-    )
-
-
-def _root(fits: ByGroup) -> Floats:
-    """Cholesky factors of the covariances, (g, 2, 2); the identity matrix where a group has not converged."""
-    safe = np.where(fits.converged[:, None, None], fits.covariance, np.eye(2))
-    return np.linalg.cholesky(safe)
-
-
-def _search(
-    distance: Callable[[Floats], Floats], first: Floats, *, angles: int, radii: int, refinements: int
-) -> tuple[Floats, Floats]:
-    """Least and greatest distance, each (g,), over the disc of polar points: a full grid, then ever smaller steps."""
-    reached = distance(first)
-    at, best = [first.copy(), first.copy()], [reached, reached.copy()]
-
-    def attempt(radius: Floats, angle: Floats, *sides: int) -> None:
-        point = np.stack([np.clip(radius, 0.0, 1.0), angle])
-        reached = distance(point)
-        for side in sides:
-            won = reached > best[1] if side else reached < best[0]
-            at[side][:, won], best[side][won] = point[:, won], reached[won]
-
-    flat = np.zeros(first.shape[1])
-    for radius in np.arange(radii, 0, -1) / radii:
-        for angle in np.arange(angles) * (2.0 * np.pi / angles):
-            attempt(flat + radius, flat + angle, 0, 1)
-    for step in 0.5 ** np.arange(1, refinements + 1):
-        for side in (0, 1):
-            center = at[side].copy()
-            for dr, da in ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)):
-                attempt(center[0] + dr * step / radii, center[1] + da * step * 2.0 * np.pi / angles, side)
-    return best[0], best[1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Nodes:
-    """The scores of each group in steps of log-odds: mean log-odds, mean score, share of weight, group."""
-
-    x: Floats
-    p: Floats
-    share: Floats
-    starts: NDArray[np.int64]
-    group: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, summary: summaries.Summary, *, width: float) -> _Nodes:
-        x = scales.logit(summary.score)
-        step = np.floor(x / width)
-        first = np.append(True, (np.diff(step) != 0.0) | (np.diff(summary.group) != 0))
-        begins = np.flatnonzero(first)
-        w = np.add.reduceat(summary.w, begins)
-        group = summary.group[begins]
-        starts = np.searchsorted(group, np.arange(len(summary.starts)))
-        x_mean = np.add.reduceat(summary.w * x, begins) / w
-        return cls(x_mean, expit(x_mean), w / summary.total("w")[group], starts, group)
-
-    def distance(self, line: Floats) -> Floats:
-        """Mean |line - score| per group; lines (g, 2) as (intercept, slope)."""
-        told = expit(line[self.group, 0] + line[self.group, 1] * self.x)
-        return np.add.reduceat(self.share * np.abs(told - self.p), self.starts)
