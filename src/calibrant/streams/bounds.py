@@ -53,7 +53,8 @@ class Problem:
 
 def members(kind: type[Any]) -> dict[str, tuple[Any, Bounds | None]]:
     """Field name -> (type, bounds) of a declaration's dataclass, in the order of its fields."""
-    return {name: parted(hint) for name, hint in typing.get_type_hints(kind, include_extras=True).items()}
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: parted(hints[field.name]) for field in dataclasses.fields(kind)}
 
 
 def parted(hint: Any) -> tuple[Any, Bounds | None]:
