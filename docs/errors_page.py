@@ -20,6 +20,7 @@ FAMILIES = {
     "5": ("Fits", "A map that must not be fitted to these data."),
     "6": ("Artifacts", "A calibrator or summary that cannot be trusted."),
     "7": ("Extras", "An optional dependency that is not installed."),
+    "8": ("Streams and stores", "A declaration, an event or a store that cannot be used as asked."),
 }
 INTRODUCTION = """\
 # Errors
