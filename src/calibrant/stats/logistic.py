@@ -15,6 +15,8 @@ from calibrant.calibrators import scales
 Floats = NDArray[np.float64]
 
 MAX_STEPS = 100
+#: Steps between which groups that are done drop out.
+ROUND = 5
 TOLERANCE = 1e-12
 #: Smallest eigenvalue of the information, per row, below which the classes count as separated.
 SEPARATED = 1e-9
@@ -120,9 +122,34 @@ def fit_lines(x: Floats, label_sums: Floats, weights: Floats, starts: NDArray[np
     Groups that separate (or have one distinct x) do not converge and say so; the others are not touched by them.
     """
     g = len(starts)
-    group = np.repeat(np.arange(g), np.diff(np.append(starts, len(x))))
-    beta = np.zeros((g, 2))
-    converged, active = np.zeros(g, bool), np.ones(g, bool)
+    lengths = np.diff(np.append(starts, len(x)))
+    beta, information = np.zeros((g, 2)), np.ones((g, 3))
+    converged, left = np.zeros(g, bool), np.arange(g)
+    for _ in range(0, MAX_STEPS, ROUND):
+        if not len(left):
+            break
+        # most groups are done after a few steps: the later ones only touch the cells of those that are left
+        cells = slice(None) if len(left) == g else np.repeat(np.isin(np.arange(g), left), lengths)
+        begins = np.cumsum(lengths[left]) - lengths[left]
+        beta[left], information[left], done, unfinished = _newton(
+            x[cells], label_sums[cells], weights[cells], begins, beta[left]
+        )
+        converged[left] = done
+        left = left[unfinished]
+    v, vx, vxx = information.T
+    converged &= v > SEPARATED * np.add.reduceat(weights, starts)
+    determinant = np.where(converged, v * vxx - vx * vx, 1.0)
+    covariance = np.stack([np.stack([vxx, -vx], 1), np.stack([-vx, v], 1)], 1) / determinant[:, None, None]
+    covariance[~converged] = np.inf
+    return LineFits(beta, covariance, converged)
+
+
+def _newton(
+    x: Floats, label_sums: Floats, weights: Floats, starts: NDArray[np.int64], beta: Floats
+) -> tuple[Floats, Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    """A few Newton steps on all groups: lines, (sum v, sum v x, sum v x^2), which converged, which may go on."""
+    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(x))))
+    converged, active = np.zeros(len(starts), bool), np.ones(len(starts), bool)
 
     def totals(values: Floats) -> Floats:
         return np.add.reduceat(values, starts)
@@ -132,34 +159,29 @@ def fit_lines(x: Floats, label_sums: Floats, weights: Floats, starts: NDArray[np
         return totals(label_sums * eta - weights * np.logaddexp(0.0, eta))
 
     value = likelihood(beta)
-    a = b = c = np.ones(g)
-    for _ in range(MAX_STEPS):
+    information = np.ones((len(starts), 3))
+    for _ in range(ROUND):
         q = scales.expit(beta[group, 0] + beta[group, 1] * x)
         residual, v = label_sums - weights * q, weights * q * (1.0 - q)
         g0, g1 = totals(residual), totals(residual * x)
         a, b, c = totals(v), totals(v * x), totals(v * x * x)
+        information[active] = np.stack([a, b, c], axis=1)[active]
         determinant = a * c - b * b
         solvable = determinant > 1e-12 * a * c
-        safe = np.where(solvable, determinant, 1.0)
-        step = np.stack([c * g0 - b * g1, a * g1 - b * g0], axis=1) / safe[:, None]
+        step = np.stack([c * g0 - b * g1, a * g1 - b * g0], axis=1) / np.where(solvable, determinant, 1.0)[:, None]
         decrement = g0 * step[:, 0] + g1 * step[:, 1]
-        done = solvable & (decrement <= TOLERANCE)
-        converged |= active & done
-        beta = np.where((active & done)[:, None], beta + step, beta)
+        done = active & solvable & (decrement <= TOLERANCE)
+        converged |= done
+        beta = np.where(done[:, None], beta + step, beta)
         active &= solvable & ~done & (np.abs(step).max(axis=1) < 1e3)
         if not active.any():
             break
         size = np.where(active, 1.0, 0.0)
         for _ in range(30):
-            trial = beta + size[:, None] * step
-            reached = likelihood(trial)
+            reached = likelihood(beta + size[:, None] * step)
             worse = active & (reached < value - ROUNDING * np.abs(value))
             if not worse.any():
                 break
             size = np.where(worse, size / 2.0, size)
         beta, value = beta + size[:, None] * step, np.where(active, reached, value)
-    converged &= a > SEPARATED * totals(weights)
-    determinant = np.where(converged, a * c - b * b, 1.0)
-    covariance = np.stack([np.stack([c, -b], 1), np.stack([-b, a], 1)], 1) / determinant[:, None, None]
-    covariance[~converged] = np.inf
-    return LineFits(beta, covariance, converged)
+    return beta, information, converged, active
