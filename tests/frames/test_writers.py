@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -32,6 +32,7 @@ def written(source: Any, kind: writers.OutputFormat, **options: Any) -> bytes:
     return file.getvalue()
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, min_size=1), st.sampled_from([("csv", ","), ("tsv", "\t")]))
 def test_csv_values_survive(notes: list[str], style: tuple[writers.OutputFormat, str]) -> None:
     """Quotes, separators and line breaks in values come back as they were."""
@@ -108,7 +109,7 @@ def test_bad_scores_stop_or_stay_empty() -> None:
     with pytest.raises(errors.ValueRangeError, match="CAL-307"):
         written({"p": [0.5, np.nan]}, "csv")
     assert written({"p": [0.5, 7.0]}, "csv", skip_bad_rows=True) == b"p,half\n0.5,0.25\n7,\n"
-    assert written({"p": [0.5, 7.0]}, "jsonl", skip_bad_rows=True).endswith(b'{"p":7.0,"half":null}\n')
+    assert written({"p": [0.5, 7.0]}, "jsonl", skip_bad_rows=True).endswith(b'{"p":7,"half":null}\n')
 
 
 @pytest.mark.parametrize("name", ["out", "out.xlsx"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant import errors
@@ -33,6 +33,7 @@ def same(a: summary.Summary, b: summary.Summary) -> bool:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(ROW, min_size=1), st.lists(ROW, min_size=1), st.sampled_from(["dyadic", "distinct"]))
 def test_sum_is_the_summary_of_all_rows(
     left: list[tuple[float, int, str]], right: list[tuple[float, int, str]], grid: summary.Grid
@@ -44,6 +45,7 @@ def test_sum_is_the_summary_of_all_rows(
         assert same(joined.summary, whole.summary)
 
 
+@settings(deadline=None)
 @given(st.lists(ROW, min_size=1), st.lists(ROW, min_size=1), st.sampled_from(["dyadic", "distinct"]))
 def test_difference_takes_rows_away(
     left: list[tuple[float, int, str]], right: list[tuple[float, int, str]], grid: summary.Grid
@@ -54,6 +56,7 @@ def test_difference_takes_rows_away(
     assert same(back.summary, stacked(left, grid).summary)
 
 
+@settings(deadline=None)
 @given(st.lists(ROW, min_size=1), st.sampled_from(["dyadic", "distinct"]))
 def test_pooled_and_single(rows: list[tuple[float, int, str]], grid: summary.Grid) -> None:
     """The pooled summary is that of all rows, each cohort's that of its rows."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +15,7 @@ from pyarrow import compute, parquet
 from pyarrow import csv as arrow_csv
 
 from calibrant import errors
-from calibrant.frames import columns, files, types
+from calibrant.frames import columns, files, json_text, types
 
 OutputFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 
@@ -149,7 +147,7 @@ class _JsonLines:
 
     def write(self, batch: columns.Batch, added: NDArray[np.float64]) -> None:
         numbers = [b"null" if value != value else repr(value).encode() for value in added.tolist()]
-        lines = batch.lines or [_object(row) for row in self.types.apply(batch).to_pylist()]
+        lines = batch.lines or json_text.objects(self.types.apply(batch))
         for line, number in zip(lines, numbers, strict=True):
             body = line.rstrip()[:-1].rstrip()
             comma = b"" if body == b"{" else b","
@@ -157,26 +155,3 @@ class _JsonLines:
 
     def close(self) -> None:
         self.file.flush()
-
-
-def _object(row: dict[str, Any]) -> bytes:
-    return json.dumps(_plain(row), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _plain(value: Any) -> Any:
-    """A value that JSON has: times as ISO 8601 text, exact decimals as text, NaN and infinity as null."""
-    match value:
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list():
-            return [_plain(item) for item in value]
-        case float():
-            return value if np.isfinite(value) else None
-        case datetime.datetime() | datetime.date() | datetime.time():
-            return value.isoformat()
-        case decimal.Decimal() | datetime.timedelta():
-            return str(value)
-        case bytes():
-            return value.hex()
-        case _:
-            return value
