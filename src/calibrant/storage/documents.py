@@ -1,0 +1,45 @@
+"""SQL as named documents: ``-- name: x`` starts a statement, ``[sqlite]`` or ``[postgres]`` makes it of one dialect."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from importlib import resources
+from typing import Final, Literal
+
+Dialect = Literal["sqlite", "postgres"]
+
+_HEAD: Final = re.compile(r"^-- name: (\w+)(?: \[(\w+)\])?$", re.MULTILINE)
+_NAMED: Final = re.compile(r"(?<![:\w]):([a-z_]+)")
+_FOLDER: Final = resources.files(__package__) / "sql"
+
+
+@functools.cache
+def statements(dialect: Dialect) -> Mapping[str, str]:
+    """Every statement by name, in the parameter style of the dialect's driver."""
+    found: dict[str, str] = {}
+    for document in ("events.sql", "refusals.sql", "summaries.sql"):
+        text = (_FOLDER / document).read_text(encoding="utf-8")
+        parts = _HEAD.split(text)[1:]
+        for name, only, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            if only in (None, dialect):
+                assert name not in found, f"two statements are called {name}"
+                found[name] = _in_style(body.strip(), dialect)
+    return found
+
+
+@functools.cache
+def migrations(dialect: Dialect) -> tuple[str, ...]:
+    """The script of each version, the first makes version 1."""
+    folder = _FOLDER / "migrations"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+    texts = [(folder / name).read_text(encoding="utf-8") for name in names]
+    return tuple(text if dialect == "sqlite" else text.replace(" WITHOUT ROWID", "") for text in texts)
+
+
+def _in_style(body: str, dialect: Dialect) -> str:
+    if dialect == "sqlite":
+        return body
+    return _NAMED.sub(r"%(\1)s", body).replace("?", "%s")

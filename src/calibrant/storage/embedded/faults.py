@@ -1,0 +1,68 @@
+"""Failures of the disk in our words."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from calibrant.ports import failures
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what the operating system or SQLite says into StoreFullError, StoreFaultError or StoreBusyError."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise of_sqlite(error) from error
+    except (OSError, pa.ArrowException) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+            raise full() from error
+        raise fault(str(error)) from error
+
+
+def of_sqlite(error: sqlite3.DatabaseError) -> failures.StoreError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return full()
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return busy("the database")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return failures.StoreDamagedError(
+            "CAL-854",
+            "the store's database cannot be read",
+            cause=str(error),
+            fix="restore the store from a backup; the disk below it has lost data",
+        )
+    return fault(str(error))
+
+
+def full() -> failures.StoreFullError:
+    return failures.StoreFullError(
+        "CAL-852",
+        "the store has no room left",
+        cause="the disk is full; nothing of this batch was kept",
+        fix="make room or shorten the retention of a stream, then send the batch again",
+    )
+
+
+def fault(cause: str) -> failures.StoreFaultError:
+    return failures.StoreFaultError(
+        "CAL-853",
+        "the disk failed before this was acknowledged",
+        cause=cause,
+        fix="look at the disk; what was acknowledged is safe, and the batch may be sent again: it counts once",
+    )
+
+
+def busy(what: str) -> failures.StoreBusyError:
+    return failures.StoreBusyError(
+        "CAL-851",
+        "another process writes into this store",
+        cause=f"{what} is locked by it",
+        fix="let that process end, or send the events to it",
+    )

@@ -1,0 +1,164 @@
+"""SQLite as the database of the embedded store: one writing connection, a connection for every read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from calibrant import errors
+from calibrant.ports import failures
+from calibrant.storage import database, documents
+from calibrant.storage.embedded import faults, segments
+
+FILE: Final = "events.sqlite"
+#: How long a statement waits for another connection of this store.
+BUSY_MS: Final = 10_000
+#: The write-ahead log is copied into the database after so many pages.
+CHECKPOINT_PAGES: Final = 4_000
+
+
+class SqliteSession:
+    """Named statements on one connection within one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._statements = documents.statements("sqlite")
+
+    def rows(self, name: str, /, **parameters: Any) -> list[database.Row]:
+        return self._connection.execute(self._statements[name], _ready(parameters)).fetchall()
+
+    def run(self, name: str, /, **parameters: Any) -> int:
+        return self._connection.execute(self._statements[name], _ready(parameters)).rowcount
+
+    def many(self, name: str, rows: Iterable[Sequence[Any]], /) -> None:
+        self._connection.executemany(self._statements[name], rows)
+
+    def insert_new(self, name: str, rows: Sequence[Sequence[Any]], /) -> int:
+        return self._connection.executemany(self._statements[name], rows).rowcount if rows else 0
+
+
+class SqliteDatabase:
+    """The file, its writing connection (unless it is opened for reading), and the segments beside it."""
+
+    def __init__(self, root: Path, *, writes: bool) -> None:
+        self.sealed = segments.Segments(root)
+        self._path = root / FILE
+        self._turn = threading.RLock()
+        self._writer: sqlite3.Connection | None = None
+        if writes:
+            with faults.told():
+                self._recover()
+
+    def _recover(self) -> sqlite3.Connection:
+        """Connect, and copy the whole write-ahead log into the database with new fsyncs.
+
+        After a failed fsync the system may call pages clean that are not on the disk, and later ones would build on
+        them; copying the log again leaves nothing that rests on the one that failed.
+        """
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA cache_size = -65536")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
+        self._writer = connection
+        return connection
+
+    @contextmanager
+    def write(self) -> Iterator[SqliteSession]:
+        """A transaction; whatever fails in it, nothing of it stays. After a failure of the disk we connect anew."""
+        with self._turn:
+            with faults.told():
+                connection = self._writer or self._recover()
+                connection.execute("BEGIN IMMEDIATE")
+            try:
+                with faults.told():
+                    yield SqliteSession(connection)
+                    connection.execute("COMMIT")
+            except failures.StoreError:
+                connection.close()
+                self._writer = None
+                raise
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[SqliteSession]:
+        """One state of the database and of the segments it names."""
+        address = f"{self._path.resolve().as_uri()}?mode=ro"
+        with (
+            self.sealed.held(),
+            faults.told(),
+            closing(sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)) as connection,
+        ):
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+            connection.execute("BEGIN")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            check_version(version, exact=True)
+            yield SqliteSession(connection)
+
+    def shred(self) -> None:
+        """Rewrite the database without what was deleted and empty the log; a reader in the way delays it."""
+        with self._turn, self.sealed.alone() as alone, faults.told():
+            connection = self._writer or self._recover()
+            if alone:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def migrate(self, upto: int | None = None) -> None:
+        """Bring the schema up to the newest version (or ``upto``), each step in a transaction of its own."""
+        scripts = documents.migrations("sqlite")
+        with self._turn, faults.told():
+            connection = self._writer or self._recover()
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            check_version(version, exact=False)
+            for number, script in enumerate(scripts[:upto], 1):
+                if number > version:
+                    connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+            segments.sync_folder(self._path.parent)
+
+    def close(self) -> None:
+        with self._turn:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+
+def check_version(version: int, *, exact: bool) -> None:
+    """UsageError (CAL-865) for a schema that this version of Calibrant cannot read."""
+    newest = len(documents.migrations("sqlite"))
+    if version > newest or (exact and version < newest):
+        raise errors.UsageError(
+            "CAL-865",
+            f"this store has schema version {version}, this Calibrant works with {newest}",
+            cause="another version of Calibrant wrote it",
+            fix="open it once for writing to bring it up" if version < newest else "use that version, or a newer one",
+        )
+
+
+def _ready(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+        for name, value in parameters.items()
+    }
+
+
+def private(path: Path) -> int:
+    """Open or make a file that only its owner can read."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
