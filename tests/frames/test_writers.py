@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from calibrant import errors
-from calibrant.frames import columns, writers
+from calibrant.frames import batches, writers
 
 VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)
 
@@ -26,7 +26,7 @@ def written(source: Any, kind: writers.OutputFormat, **options: Any) -> bytes:
     """A source with half of its score added, in some format."""
     file = io.BytesIO()
     writer = writers.open_writer(file, kind, adding="half")
-    for batch in columns.batches(source, score="p", adding="half", **options):
+    for batch in batches.batches(source, score="p", adding="half", **options):
         writer.write(batch, batch.scores / 2)
     writer.close()
     return file.getvalue()

@@ -70,15 +70,14 @@ def about(rows: Any) -> dict[str, str | int | float | None]:
 
 def conclude(evidence: Evidence) -> int:
     """The exit code of a verdict; an inconclusive one is explained on standard error."""
-    document = evidence.to_dict()
-    if document["verdict"] == "miscalibrated":
+    if evidence.verdict == "miscalibrated":
         return console.FINDINGS
-    if document["verdict"] == "calibrated":
+    if evidence.verdict == "calibrated":
         return console.FINE
     console.explain(
         "CAL-320",
         "not enough data for a verdict",
-        cause="; ".join(document["overall"]["reasons"]) or "the rows can neither show nor exclude a miscalibration",
+        cause="; ".join(evidence.overall.verdict.reasons) or "the rows can neither show nor exclude a miscalibration",
         fix="collect more labelled rows, or declare another --tolerance",
     )
     return console.INCONCLUSIVE
@@ -86,16 +85,15 @@ def conclude(evidence: Evidence) -> int:
 
 def show(evidence: Evidence) -> None:
     """The evidence as tables for people."""
-    document = evidence.to_dict()
-    overall = document["overall"]
+    overall = evidence.overall.to_dict()
     console.out().print(f"{overall['verdict'].upper()}  n = {overall['n']:,}", style="bold")
     for reason in overall["reasons"]:
         click.echo(f"  {reason}")
     click.echo()
     console.table("", ("measure", "value", "interval"), list(_measures(overall)), text_columns=1)
-    if document["cohorts"]:
+    if evidence.cohorts:
         click.echo()
-        _cohorts(document["cohorts"])
+        _cohorts(evidence)
 
 
 NAMES = (
@@ -131,7 +129,7 @@ def _interval(found: dict[str, Any] | None) -> str:
     return f"{found['low']:.4f} to {found['high']:.4f}"
 
 
-def _cohorts(cohorts: list[dict[str, Any]]) -> None:
+def _cohorts(evidence: Evidence) -> None:
     rows = [
         (
             " ".join(f"{field}={value or '(missing)'}" for field, value in each["cohort"].items()),
@@ -144,14 +142,14 @@ def _cohorts(cohorts: list[dict[str, Any]]) -> None:
             console.number(each["intercept"]["value"], 2),
             console.p_value(each["adjusted_p"]),
         )
-        for each in cohorts[:SHOWN]
+        for each in (cohort.to_dict() for cohort in evidence.cohorts[:SHOWN])
     ]
-    found = sum(each["verdict"] == "miscalibrated" for each in cohorts)
+    found, count = evidence.outcomes.get("miscalibrated", 0), len(evidence.cohorts)
     console.table(
-        f"{found} of {len(cohorts)} cohorts miscalibrated, strongest evidence first (p after Benjamini-Hochberg)",
+        f"{found:,} of {count:,} cohorts miscalibrated, strongest evidence first (p after Benjamini-Hochberg)",
         ("cohort", "verdict", "n", "rate", "score", "ECCE", "slope", "intercept", "p"),
         rows,
         text_columns=2,
     )
-    if len(cohorts) > SHOWN:
-        click.echo(f"… and {len(cohorts) - SHOWN:,} more (--json has all)")
+    if count > SHOWN:
+        click.echo(f"… and {count - SHOWN:,} more (--json has all)")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from calibrant.calibrators import by_cohort
 from calibrant.charts import page
 from calibrant.charts import rows as page_rows
+from calibrant.decisions import thresholds
 from calibrant.evidence import assess, drift, recommend, reliability
 from calibrant.stats import results
 
@@ -86,10 +88,10 @@ def _advice(advice: recommend.Recommendation, rng: np.random.Generator) -> page.
         for summary in (advice.held_out, advice.mapped)
     )
     applied = advice.action == "apply"
-    method = advice.document.calibrator.kind
+    threshold = advice.choice if isinstance(advice.choice, thresholds.Choice) else None
     return page.Advice(
-        sentence=f"Apply the map ({method})." if applied else "Keep the scores as they are.",
-        scheme="; ".join(advice.reasons),
+        sentence=_sentence(advice),
+        scheme=" ".join(advice.reasons),
         candidates=[
             page.Candidate(
                 name=each.method,
@@ -102,6 +104,21 @@ def _advice(advice: recommend.Recommendation, rng: np.random.Generator) -> page.
         ],
         before=before if isinstance(before, reliability.Reliability) else None,
         after=after if isinstance(after, reliability.Reliability) and applied else None,
+        threshold=None if threshold is None else f"{threshold.sentence[:1].upper()}{threshold.sentence[1:]}.",
+        threshold_value=None if threshold is None else threshold.value,
+        costs=advice.costs,
+    )
+
+
+def _sentence(advice: recommend.Recommendation) -> str:
+    """What to do, with what it is worth."""
+    gain = advice.gain
+    if advice.action == "keep" or not isinstance(gain, results.Estimate):
+        return "Keep the scores as they are."
+    kind = "one per cohort" if isinstance(advice.document.calibrator, by_cohort.ByCohort) else advice.selection.method
+    return (
+        f"Apply the map ({kind}): on rows it never saw it lowers the log loss by {gain.value:.2g} nats a row "
+        f"({gain.low:.2g} to {gain.high:.2g})."
     )
 
 

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO
 
 import click
 
 from calibrant import errors
 from calibrant.cli import calibrator_files, console, options
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from calibrant.frames.columns import Batch
-
-ADDED = "calibrated"
 
 
 @click.command(
@@ -49,7 +40,7 @@ def command(
 
     A map by cohort reads its cohort columns under the names that it was fitted with.
     """
-    from calibrant.frames import columns, writers
+    from calibrant.frames import batches, transform, writers
 
     if as_json and output == "-":
         raise errors.UsageError(
@@ -59,25 +50,25 @@ def command(
             fix="write the rows to a file",
         )
     document = calibrator_files.load(calibrator)
-    fields, scale, apply = _applier(document.calibrator)
+    reads = transform.reader(document.calibrator)
     format_ = writers.output_format(output)
     rows = skipped = 0
     with console.progress("transforming") as update, _output(output) as file:
-        writer = writers.open_writer(file, format_, adding=ADDED)
-        for batch in columns.batches(
+        writer = writers.open_writer(file, format_, adding=transform.ADDED)
+        for batch in batches.batches(
             list(files),
             score=score,
-            cohorts=fields,
-            scale=scale,
-            adding=ADDED,
+            cohorts=reads.cohorts,
+            scale=reads.scale,
+            adding=transform.ADDED,
             skip_bad_rows=skip_bad_rows,
             progress=update,
         ):
-            writer.write(batch, apply(batch))
+            writer.write(batch, reads.apply(batch))
             rows, skipped = rows + len(batch.scores), skipped + int(batch.bad.sum())
         writer.close()
     if skipped:
-        console.talk(f"{skipped:,} of {rows:,} rows have no usable score: their {ADDED} value is empty")
+        console.talk(f"{skipped:,} of {rows:,} rows have no usable score: their {transform.ADDED} value is empty")
     if as_json:
         console.emit_json(
             {"schema": "calibrant.transform/1", "output": output, "rows": rows, "rows_without_score": skipped}
@@ -90,21 +81,3 @@ def _output(name: str) -> AbstractContextManager[IO[bytes]]:
     from calibrant.frames import atomic
 
     return nullcontext(sys.stdout.buffer) if name == "-" else atomic.replacing(Path(name))
-
-
-def _applier(calibrator: Any) -> tuple[tuple[str, ...], Any, Callable[[Batch], NDArray[np.float64]]]:
-    """Which cohort columns the map reads, the scale of its scores, and how it is applied to a batch."""
-    from calibrant.calibrators import by_cohort, multiclass, scales
-
-    if isinstance(calibrator, multiclass.MulticlassTemperature | multiclass.VectorScaling | multiclass.MatrixScaling):
-        raise errors.UsageError(
-            "CAL-425",
-            f"a map of kind {calibrator.kind!r} reads one score per class",
-            cause="transform reads one column of scores",
-            fix="apply it in Python: codec.loads(data).calibrator.apply(scores)",
-        )
-    if isinstance(calibrator, by_cohort.ByCohort):
-        return calibrator.fields, calibrator.scale, lambda batch: calibrator.apply(batch.scores, batch.cohorts)
-    # maps of measurements have no score scale: they read any finite number
-    scale = getattr(calibrator, "scale", scales.Scale("unbounded"))
-    return (), scale, lambda batch: calibrator.apply(batch.scores)

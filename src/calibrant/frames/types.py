@@ -6,7 +6,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from calibrant import errors
-from calibrant.frames import columns, files
+from calibrant.frames import batches, files
 
 #: Leading zeros, and more digits than a real has: names rather than quantities.
 NAMES = r"^[+-]?(0\d|\d{16,}$)"
@@ -18,7 +18,7 @@ class Types:
     def __init__(self) -> None:
         self.known: dict[str, pa.DataType] | None = None
 
-    def apply(self, batch: columns.Batch) -> pa.Table:
+    def apply(self, batch: batches.Batch) -> pa.Table:
         """The table with typed columns; a table that has types already is returned as it is."""
         if not batch.untyped:
             return batch.table

@@ -15,7 +15,7 @@ from pyarrow import compute, parquet
 from pyarrow import csv as arrow_csv
 
 from calibrant import errors
-from calibrant.frames import columns, files, json_text, types
+from calibrant.frames import batches, files, json_text, types
 
 OutputFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 
@@ -23,7 +23,7 @@ OutputFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 class Writer(Protocol):
     """Takes batches one by one; ``added`` holds the new column, NaN becoming a missing value."""
 
-    def write(self, batch: columns.Batch, added: NDArray[np.float64]) -> None: ...
+    def write(self, batch: batches.Batch, added: NDArray[np.float64]) -> None: ...
 
     def close(self) -> None: ...
 
@@ -65,7 +65,7 @@ class _Tabular:
         self.writer: Any = None
         self.schema: pa.Schema | None = None
 
-    def write(self, batch: columns.Batch, added: NDArray[np.float64]) -> None:
+    def write(self, batch: batches.Batch, added: NDArray[np.float64]) -> None:
         table = self.types.apply(batch) if self.types is not None else batch.table
         table = table.append_column(self.adding, pa.array(added, from_pandas=True))
         if self.schema is None:
@@ -145,7 +145,7 @@ class _JsonLines:
     def __init__(self, file: IO[bytes], adding: str) -> None:
         self.file, self.prefix, self.types = file, json.dumps(adding).encode() + b":", types.Types()
 
-    def write(self, batch: columns.Batch, added: NDArray[np.float64]) -> None:
+    def write(self, batch: batches.Batch, added: NDArray[np.float64]) -> None:
         numbers = [b"null" if value != value else repr(value).encode() for value in added.tolist()]
         lines = batch.lines or json_text.objects(self.types.apply(batch))
         for line, number in zip(lines, numbers, strict=True):
