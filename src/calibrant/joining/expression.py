@@ -1,0 +1,361 @@
+"""The join as one narwhals expression: engines run it where the data are, and only sums come back.
+
+It says the same as ``reference`` and is shaped by what broke somewhere:
+
+* The nine sums and the counts are sums of columns made beforehand; nothing but ``sum``, ``min`` and ``max`` is grouped.
+* The cell is found by comparing with powers of two, scaled by 2^24 so that every literal is a short decimal, and by
+  ``floor``: no logarithm and no cast, so that engines agree on every cell. The log loss alone takes one, for a sum.
+* Missing values are filled before they are compared; scores outside [0, 1] never reach a comparison with NaN.
+* Most predictions have one label, and for those all policies agree. Windows and second joins touch only predictions
+  with several labels, which makes the whole as cheap as one GROUP BY of the labels and one join.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar, assert_never
+
+import narwhals as nw
+
+from calibrant.calibrators.scales import Scale
+from calibrant.joining import contract, joined
+from calibrant.stats import grid, summary
+from calibrant.streams import declaration
+
+Frame = TypeVar("Frame", "nw.LazyFrame[Any]", "nw.DataFrame[Any]")
+Expr: TypeAlias = nw.Expr
+#: Columns of the two tables that the expression reads; cohort fields come on top as ``cohort_0``, ``cohort_1`` ...
+PREDICTIONS = ("id", "at_us", "received_us", "score", "model", "weight")
+LABELS = ("prediction", "at_us", "received_us", "value", "source", "revision", "weight", "propensity")
+#: Sums over predictions that say what became of their labels, and of repeated predictions.
+TALLIES = ("copies", "matched", "late", "early", "repeated", "contradicted")
+#: The state of predictions with two bodies under one id; it follows those of ``joined.STATES``.
+CONFLICTING = len(joined.STATES)
+LARGEST = 1.7976931348623157e308
+#: Squares of scores below it would underflow, which is an error in PostgreSQL.
+TINY = 1e-150
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the expression depends on; ``kept`` has one entry for each cohort field."""
+
+    rule: declaration.LabelContract
+    as_of_us: int
+    kept: tuple[tuple[str, ...] | None, ...] = ()
+    scale: Scale = Scale()
+    target: declaration.Target = "probability"
+    weighting: contract.Weighting = "plain"
+    start_us: int | None = None
+    end_us: int | None = None
+    unique_ids: bool = False
+    """The engine vouches that no prediction comes twice: the check, one GROUP BY of the predictions, is left out."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the cohort columns."""
+        return tuple(f"cohort_{place}" for place in range(len(self.kept)))
+
+
+def summed(predictions: Frame, labels: Frame, plan: Plan) -> Frame:
+    """One row for each model, cohort, state and cell, with ``n``, the nine sums and the tallies."""
+    made = made_predictions(predictions, plan)
+    usable = usable_labels(labels, plan)
+    several = _with_outcome(made, usable, plan)
+    paired = _with_terms(_with_state(several, plan), plan)
+    keys = ["model", *plan.fields, "state", "cell"]
+    return paired.group_by(keys).agg([nw.col(name).sum() for name in ("n", *summary.SUMS, *TALLIES)])
+
+
+def totals(predictions: Frame, labels: Frame, plan: Plan) -> tuple[Frame, Frame]:
+    """Predictions dated after as_of; and all labels that had been received by then, with those that are unusable."""
+    ahead = _windowed(predictions, plan).filter(nw.col("at_us") > plan.as_of_us).with_columns(_one("future"))
+    known = labels.filter(nw.col("received_us") <= plan.as_of_us).with_columns(
+        _one("labels"), nw.when(_usable(plan)).then(0.0).otherwise(1.0).alias("invalid_labels")
+    )
+    return ahead.select(nw.col("future").sum()), known.select(nw.col("labels").sum(), nw.col("invalid_labels").sum())
+
+
+def frequencies(predictions: Frame, plan: Plan, place: int) -> Frame:
+    """How often each value of a cohort field comes, among predictions of unambiguous identity."""
+    free = dataclasses.replace(plan, kept=(None,) * len(plan.kept))
+    made = made_predictions(predictions, free).filter(nw.col("ambiguous") == 0.0)
+    field = plan.fields[place]
+    return made.with_columns(_one("n")).group_by(field).agg(nw.col("n").sum())
+
+
+# ---------------------------------------------------------------------------------- predictions
+
+
+def made_predictions(predictions: Frame, plan: Plan) -> Frame:
+    """Visible predictions in the window: score as a probability (-1 if it is none), kept cohorts, one row an id."""
+    seen = _windowed(predictions, plan).filter(nw.col("at_us") <= plan.as_of_us)
+    fields = [nw.col(name).fill_null("") for name in plan.fields]
+    seen = seen.with_columns(
+        _probability(plan.scale).alias("score"), nw.col("weight").fill_null(1.0), nw.col("model").fill_null(""), *fields
+    )
+    p, w = nw.col("score"), nw.col("weight")
+    seen = seen.with_columns(
+        nw.when((p >= 0.0) & (p <= 1.0)).then(p + 0.0).otherwise(-1.0).alias("score"),
+        nw.when((w >= 0.0) & (w <= LARGEST)).then(w).otherwise(-1.0).alias("weight"),
+        _one("copies"),
+    )
+    columns = ["at_us", "score", "model", "weight", *plan.fields]
+    if plan.unique_ids:
+        single = seen.select("id", *columns, "copies", nw.lit(0.0).alias("ambiguous"))
+    else:
+        single = _identities(seen, ["id"], columns, "ambiguous")
+    capped = [
+        nw.when(nw.col(name).is_in(list(kept))).then(nw.col(name)).otherwise(nw.lit("__other__")).alias(name)
+        for name, kept in zip(plan.fields, plan.kept, strict=True)
+        if kept is not None
+    ]
+    return single.with_columns(*capped) if capped else single
+
+
+def _windowed(predictions: Frame, plan: Plan) -> Frame:
+    seen = predictions.filter(nw.col("received_us") <= plan.as_of_us)
+    if plan.start_us is not None:
+        seen = seen.filter(nw.col("at_us") >= plan.start_us)
+    return seen if plan.end_us is None else seen.filter(nw.col("at_us") < plan.end_us)
+
+
+def _probability(scale: Scale) -> Expr:
+    """Exponentials of two engines differ in the last bit, so that a score on a cell's edge may change its cell."""
+    raw = nw.col("score").fill_null(-1.0 if scale.kind in ("probability", "percent") else 0.0)
+    missing = nw.col("score").is_null()
+    match scale.kind:
+        case "probability":
+            return raw
+        case "percent":
+            return raw / 100.0
+        case "logit" | "unbounded":
+            z = raw if scale.kind == "logit" else (raw - scale.center) / scale.spread
+            # beyond 700 the exponential overflows, which is an error in PostgreSQL
+            bounded = nw.when(z > 700.0).then(700.0).otherwise(z)
+            bounded = nw.when(bounded < -700.0).then(-700.0).otherwise(bounded)
+            squashed = 1.0 / (1.0 + (bounded * -1.0).exp())
+            return nw.when(missing).then(-1.0).otherwise(squashed)
+        case _:
+            assert_never(scale.kind)
+
+
+def _identities(frame: Frame, keys: Sequence[str], body: Sequence[str], flag: str) -> Frame:
+    """One row an identity with its ``copies``; ``flag`` is 1 where they differ."""
+    lows = [nw.col(name).min().alias(f"{name}_low") for name in body]
+    grouped = frame.group_by(list(keys)).agg(nw.col("copies").sum(), *lows, *(nw.col(name).max() for name in body))
+    same = functools.reduce(lambda one, two: one & two, [nw.col(name) == nw.col(f"{name}_low") for name in body])
+    marked = grouped.with_columns(nw.when(same).then(0.0).otherwise(1.0).alias(flag))
+    return marked.select(*keys, *body, "copies", flag)
+
+
+# ---------------------------------------------------------------------------------- labels
+
+
+def usable_labels(labels: Frame, plan: Plan) -> Frame:
+    """Labels received by as_of that say something of the target, with ``standing``: larger wins."""
+    known = labels.filter(nw.col("received_us") <= plan.as_of_us).filter(_usable(plan))
+    standing: Expr = nw.lit(0.0)
+    for place, source in enumerate(reversed(plan.rule.priority), 1):
+        standing = nw.when(nw.col("source").fill_null("") == source).then(float(place)).otherwise(standing)
+    return known.select(
+        "prediction",
+        "at_us",
+        (nw.col("value") + 0.0).alias("value"),
+        nw.col("source").fill_null(""),
+        nw.col("revision").fill_null(0),
+        nw.col("weight").fill_null(1.0),
+        nw.col("propensity").fill_null(1.0),
+        standing.alias("standing"),
+        _one("copies"),
+    )
+
+
+def _usable(plan: Plan) -> Expr:
+    value, weight = nw.col("value").fill_null(-1.0), nw.col("weight").fill_null(1.0)
+    chance = nw.col("propensity").fill_null(1.0)
+    fits = (value == 0.0) | (value == 1.0) if plan.target == "probability" else (value >= 0.0) & (value <= 1.0)
+    return fits & (weight >= 0.0) & (weight <= LARGEST) & (chance > 0.0) & (chance <= 1.0)
+
+
+def _with_outcome(predictions: Frame, labels: Frame, plan: Plan) -> Frame:
+    """Predictions with the value, weight and propensity of their outcome (value -1: none) and label tallies."""
+    label = ("value", "weight", "propensity")
+    sets = labels.group_by("prediction").agg(
+        nw.col("copies").sum().alias("matched"),
+        nw.col("at_us").max().alias("label_at"),
+        *(nw.col(name).max().alias(f"only_{name}") for name in label),
+    )
+    several = _contested(predictions, labels, sets.filter(nw.col("matched") > 1.0).select("prediction"), plan)
+    wide = predictions.join(sets, how="left", left_on="id", right_on="prediction")
+    wide = wide.join(several, how="left", left_on="id", right_on="prediction")
+    late = nw.col("label_at").fill_null(0) > nw.col("at_us") + contract.horizon_us(plan.rule)
+    single = nw.col("matched").fill_null(0.0) == 1.0
+    in_time = single & ~late
+    return wide.with_columns(
+        *(
+            nw.when(in_time).then(nw.col(f"only_{name}").fill_null(0.0))
+            .otherwise(nw.col(f"their_{name}").fill_null(-1.0 if name == "value" else 1.0))
+            .alias(f"label_{name}")
+            for name in label
+        ),
+        nw.when(single & late).then(1.0).otherwise(nw.col("late").fill_null(0.0)).alias("late"),
+        nw.when(single & (nw.col("label_at").fill_null(0) < nw.col("at_us"))).then(1.0)
+        .otherwise(nw.col("early").fill_null(0.0)).alias("early"),
+        *(nw.col(name).fill_null(0.0) for name in ("matched", "repeated", "contradicted", "unresolved")),
+    )  # fmt: skip
+
+
+def _contested(predictions: Frame, labels: Frame, which: Frame, plan: Plan) -> Frame:
+    """One row for each prediction with several labels: their tallies, and the one that the policy takes."""
+    made = predictions.select(nw.col("id").alias("prediction"), nw.col("at_us").alias("made_at"))
+    theirs = labels.join(which, how="inner", on="prediction").join(made, how="inner", on="prediction")
+    body = ["at_us", "value", "weight", "propensity", "made_at", "standing"]
+    each = _identities(theirs, ["prediction", "source", "revision"], body, "ambiguous")
+    clear, in_time = (
+        nw.col("ambiguous") == 0.0,
+        nw.col("at_us") <= nw.col("made_at") + contract.horizon_us(plan.rule),
+    )
+    each = each.with_columns(
+        nw.when(clear & in_time).then(1.0).otherwise(0.0).alias("counts"),
+        nw.when(clear & ~in_time).then(1.0).otherwise(0.0).alias("late"),
+        nw.when(clear & (nw.col("at_us") < nw.col("made_at"))).then(1.0).otherwise(0.0).alias("early"),
+        nw.when(clear).then(nw.col("copies") - 1.0).otherwise(0.0).alias("repeated"),
+        nw.when(clear).then(0.0).otherwise(nw.col("copies")).alias("contradicted"),
+    )
+    tallies = ("late", "early", "repeated", "contradicted")
+    told = each.group_by("prediction").agg([nw.col(name).sum() for name in tallies])
+    return told.join(_chosen(each.filter(nw.col("counts") > 0.0), plan), how="left", on="prediction")
+
+
+def _chosen(each: Frame, plan: Plan) -> Frame:
+    """``their_value``, ``their_weight``, ``their_propensity`` and ``unresolved`` of each prediction."""
+    match plan.rule.conflicts:
+        case "last_revision":
+            pool = each.with_columns(nw.lit(0.0).alias("unresolved"))
+            order = ["revision", "at_us", "source"]
+        case "labeler_priority":
+            pool = each.with_columns(nw.lit(0.0).alias("unresolved"))
+            order = ["standing", "revision", "at_us", "source"]
+        case "majority_vote":
+            pool, order = _leading(each), ["revision", "at_us", "source"]
+        case "reject":
+            ends = each.group_by("prediction").agg(
+                nw.col("value").min().alias("lowest"), nw.col("value").max().alias("highest")
+            )
+            differ = nw.when(nw.col("lowest") == nw.col("highest")).then(0.0).otherwise(1.0).alias("unresolved")
+            pool = each.join(ends, how="inner", on="prediction").with_columns(differ)
+            order = ["revision", "at_us", "source"]
+        case _:
+            assert_never(plan.rule.conflicts)
+    last = pool.unique(["prediction"], keep="last", order_by=order)
+    return last.select(
+        "prediction",
+        nw.when(nw.col("unresolved") > 0.0).then(-1.0).otherwise(nw.col("value")).alias("their_value"),
+        nw.col("weight").alias("their_weight"),
+        nw.col("propensity").alias("their_propensity"),
+        "unresolved",
+    )
+
+
+def _leading(each: Frame) -> Frame:
+    """The labels that hold the most frequent value of their prediction; ``unresolved`` where there are two such."""
+    votes = each.group_by("prediction", "value").agg(nw.col("counts").sum().alias("votes"))
+    most = votes.group_by("prediction").agg(nw.col("votes").max().alias("most"))
+    leaders = votes.join(most, how="inner", on="prediction").filter(nw.col("votes") == nw.col("most"))
+    decided = (
+        leaders.with_columns(_one("leaders"))
+        .group_by("prediction")
+        .agg(nw.col("leaders").sum(), nw.col("value").max().alias("leading"))
+    )
+    pool = each.join(decided, how="inner", on="prediction").filter(nw.col("value") == nw.col("leading"))
+    return pool.with_columns(nw.when(nw.col("leaders") > 1.0).then(1.0).otherwise(0.0).alias("unresolved"))
+
+
+# ---------------------------------------------------------------------------------- pairs
+
+
+def _with_state(wide: Frame, plan: Plan) -> Frame:
+    """``state`` as in ``joined.STATES``, the label ``y`` and the weight ``w`` of the pair."""
+    value = nw.col("label_value")
+    has = value >= 0.0
+    matured = nw.col("at_us") <= plan.as_of_us - contract.horizon_us(plan.rule)
+    for final in plan.rule.terminal:
+        matured = matured | (value == float(final))
+    wide = wide.with_columns(
+        nw.when(has).then(nw.col("weight") * nw.col("label_weight")).otherwise(nw.col("weight")).alias("w"),
+        nw.when(has).then(value).otherwise(0.0).alias("y"),
+    )
+    silent = float(joined.IMPLICIT if plan.rule.implicit_negative else joined.UNLABELLED)
+    state: Expr = nw.when(has).then(float(joined.LABELLED)).otherwise(silent)
+    for condition, name in (
+        (nw.col("w") == 0.0 if plan.rule.implicit_negative else has & (nw.col("w") == 0.0), joined.WEIGHTLESS),
+        (nw.col("unresolved") > 0.0, joined.UNRESOLVED),
+        (~matured, joined.IMMATURE),
+        ((nw.col("score") < 0.0) | (nw.col("weight") < 0.0), joined.INVALID),
+        (nw.col("ambiguous") > 0.0, CONFLICTING),
+    ):
+        state = nw.when(condition).then(float(name)).otherwise(state)
+    return wide.with_columns(state.alias("state"))
+
+
+def _with_terms(wide: Frame, plan: Plan) -> Frame:
+    """The cell and the terms of all sums; predictions that are no pair have cell -1 and carry nothing."""
+    paired = nw.col("state") <= float(joined.IMPLICIT)
+    divided = nw.col("w") / nw.col("label_propensity") if plan.weighting == "inverse_propensity" else nw.col("w")
+    wide = wide.with_columns(
+        _one("n"),
+        nw.when(paired).then(divided).otherwise(0.0).alias("w"),
+        nw.when(paired).then(nw.col("score")).otherwise(0.5).alias("p"),
+    )
+    p, w, y = nw.col("p"), nw.col("w"), nw.col("y")
+    wide = wide.with_columns(
+        nw.when(p <= 0.5).then(p).otherwise(1.0 - p).alias("t"),
+        nw.when(p < TINY).then(0.0).otherwise(p).alias("root"),
+        nw.when(p < summary.EPSILON).then(summary.EPSILON)
+        .when(p > 1.0 - summary.EPSILON).then(1.0 - summary.EPSILON).otherwise(p).alias("inside"),
+    )  # fmt: skip
+    known = nw.col("ambiguous") == 0.0
+    return wide.with_columns(
+        nw.when(paired).then(_cell()).otherwise(-1.0).alias("cell"),
+        (w * y).alias("wy"),
+        (w * y * y).alias("wyy"),
+        (w * p).alias("wp"),
+        (w * nw.col("root") * nw.col("root")).alias("wpp"),
+        (w * p * y).alias("wpy"),
+        (w * w).alias("ww"),
+        (w * w * p * (1.0 - p)).alias("wwv"),
+        (w * _loss(plan.target) * -1.0).alias("loss"),
+        nw.when(known).then(nw.col("copies") - 1.0).otherwise(nw.col("copies")).alias("copies"),
+        *(nw.when(known).then(nw.col(name)).otherwise(0.0).alias(name) for name in TALLIES[1:]),
+    )
+
+
+def _loss(target: declaration.Target) -> Expr:
+    """The logarithm of what was said of the label: one for a label that is 0 or 1, two for a rate."""
+    inside, y = nw.col("inside"), nw.col("y")
+    if target == "probability":
+        return nw.when(y > 0.5).then(inside).otherwise(1.0 - inside).log()
+    return y * inside.log() + (1.0 - y) * (1.0 - inside).log()
+
+
+def _cell() -> Expr:
+    """``stats.grid.cells`` of ``p``, with ``t`` = min(p, 1 - p): the octave by comparison, 64 steps by floor.
+
+    t 2^24 lies in [2^j, 2^(j+1)) for j in 0..23; there the rank is 2 + 64 j + floor(t 2^24 2^(6-j)) - 64.
+    """
+    t, u = nw.col("t"), nw.col("t") * 16777216.0
+    rank: Expr = nw.when(t > 0.0).then(1.0).otherwise(0.0)
+    for octave in range(24):
+        steps = (u * 2.0 ** (6 - octave)).floor() + (2.0 + 64.0 * octave - 64.0)
+        rank = nw.when(u >= 2.0**octave).then(steps).otherwise(rank)
+    p = nw.col("p")
+    turned = nw.when(p > 0.5).then((grid.RANKS - 1.0) - rank).otherwise(rank)
+    return turned + (p * 60.0).floor()
+
+
+def _one(name: str) -> Expr:
+    return nw.lit(1.0).alias(name)
