@@ -10,8 +10,10 @@ import pyarrow as pa
 from calibrant.storage import database, pieces, reading
 from calibrant.storage.writing import Writing
 
-#: More sealed pieces than this in one partition are merged into one.
-MOST_SEALED: Final = 4
+#: A partition with so many hot rows is sealed before it ends.
+MANY: Final = 1_000_000
+#: So many sealed pieces of fewer rows than MANY in one partition are merged into one.
+MOST_SMALL: Final = 4
 
 
 class Housekeeping:
@@ -26,18 +28,17 @@ class Housekeeping:
         self._replace(writing, [piece for piece in found if piece.level < 2], seal=None)
 
     def seal(self, writing: Writing, stream: str, *, before_us: int) -> int:
-        """Seal the partitions that start before ``before_us``; how many pieces were written.
+        """Seal the partitions that start before ``before_us`` or have many hot rows; how many pieces were written.
 
         A sealed piece is durable before the transaction that makes it known and deletes what it replaces: a crash in
         between leaves the hot pieces and a file that nobody knows, which the next opening removes.
         """
         stream_id, sealed = writing.row.stream_id, 0
-        for kind, partition in writing.session.rows(
-            "unsealed", stream_id=stream_id, before_us=before_us, most=MOST_SEALED
-        ):
+        for kind, partition in writing.session.rows("unsealed", stream_id=stream_id, before_us=before_us, many=MANY):
             found = self._of_partition(writing, kind, partition)
             hot = [piece for piece in found if piece.level < pieces.SEALED]
-            self._replace(writing, found if len(found) - len(hot) >= MOST_SEALED else hot, seal=stream)
+            small = [piece for piece in found if piece.level == pieces.SEALED and piece.n < MANY]
+            self._replace(writing, [*hot, *small] if len(small) >= MOST_SMALL else hot, seal=stream)
             sealed += 1
         return sealed
 

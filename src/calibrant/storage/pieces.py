@@ -24,11 +24,11 @@ Kind = Literal[0, 1]
 
 SEALED: Final = 9
 #: Pieces with fewer rows than this are of level 0, 1; larger ones of level 2, which only sealing merges.
-LEVELS: Final = (256, 16_384)
+LEVELS: Final = (64, 1_000)
 #: So many pieces of one level in a partition become one of the next.
 MERGE_AT: Final = 64
 
-_OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4")
+_OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 
 
 @dataclass(frozen=True, slots=True)

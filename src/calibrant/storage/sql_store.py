@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from calibrant import errors
 from calibrant.ports import event_log, kept_summaries
-from calibrant.storage import database, housekeeping, kept, reading, removal, writing
+from calibrant.storage import database, housekeeping, reading, removal, summaries, writing
 
 
 class SqlReads:
@@ -91,7 +91,7 @@ class SqlReads:
         start_us: int | None = None,
         end_us: int | None = None,
     ) -> kept_summaries.MergedSummary:
-        return kept.merged(self._kept(stream, key, start_us, end_us))
+        return summaries.merged(self._kept(stream, key, start_us, end_us))
 
     def partitions(self, stream: str, key: kept_summaries.SummaryKey) -> tuple[kept_summaries.KeptSummary, ...]:
         return self._kept(stream, key, None, None)
@@ -103,7 +103,7 @@ class SqlReads:
             found = reading.Reader(session, self._database.sealed).find(stream)
             if found is None:
                 return ()
-            return kept.partitions(session, found.stream_id, key, start_us=start_us, end_us=end_us)
+            return summaries.partitions(session, found.stream_id, key, start_us=start_us, end_us=end_us)
 
     def close(self) -> None:
         self._database.close()
@@ -190,9 +190,9 @@ class SqlStore(SqlReads):
         self._database.shred()
         return removed
 
-    def put(self, stream: str, key: kept_summaries.SummaryKey, kept_now: kept_summaries.KeptSummary) -> bool:
+    def put(self, stream: str, key: kept_summaries.SummaryKey, kept: kept_summaries.KeptSummary) -> bool:
         with self._writing(stream, -reading.EVER) as open_now:
-            return kept.put(open_now.session, open_now.row.stream_id, key, kept_now)
+            return summaries.put(open_now.session, open_now.row.stream_id, key, kept)
 
     def _sweep(self) -> None:
         """Remove doomed files unless a reader may still hold them: then at the next occasion."""

@@ -122,9 +122,9 @@ WHERE stream_id = :stream_id AND kind = :kind AND partition_us = :partition_us A
 
 -- name: unsealed
 SELECT kind, partition_us FROM pieces
-WHERE stream_id = :stream_id AND partition_us < :before_us
+WHERE stream_id = :stream_id AND level < 9
 GROUP BY kind, partition_us
-HAVING MIN(level) < 9 OR COUNT(*) > :most
+HAVING partition_us < :before_us OR SUM(n) >= :many
 ORDER BY partition_us, kind
 
 -- name: files
