@@ -70,7 +70,7 @@ def label(cohort: Mapping[str, str]) -> str:
 def headline(evidence: assess.Evidence) -> str:
     """What was found, in one sentence."""
     whole, tolerance = evidence.overall.verdict.outcome, f"{evidence.tolerance:g}"
-    bad = sum(member.measurement.verdict.outcome == "miscalibrated" for member in evidence.cohorts)
+    bad = evidence.outcomes.get("miscalibrated", 0)
     count = len(evidence.cohorts)
     verb = "is" if bad == 1 else "are"
     cohorts = f"{bad} of {count} cohorts {verb}"

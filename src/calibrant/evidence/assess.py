@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -26,6 +27,32 @@ class CohortEvidence:
         return {"cohort": dict(self.cohort), **self.measurement.to_dict()}
 
 
+class CohortTable(Sequence[CohortEvidence]):
+    """All cohorts in order of the evidence against them, strongest first; each is put into words when looked at."""
+
+    def __init__(self, cohorts: cohort_stacks.Cohorts, measurements: measurement.Measurements) -> None:
+        self._cohorts = cohorts
+        self._measurements = measurements
+        self._order = np.argsort(measurements.verdicts.p_values, kind="stable")
+        self.outcomes: Mapping[str, int] = Counter(measurements.verdicts.outcomes.tolist())
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, index: int) -> CohortEvidence: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[CohortEvidence]: ...
+
+    def __getitem__(self, index: int | slice) -> CohortEvidence | list[CohortEvidence]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        g = int(self._order[index])
+        names = dict(zip(self._cohorts.fields, self._cohorts.keys[g], strict=True))
+        return CohortEvidence(names, self._measurements[g])
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The document that a decision rests on.
@@ -35,17 +62,23 @@ class Evidence:
     """
 
     overall: measurement.Measurement
-    cohorts: tuple[CohortEvidence, ...]
+    cohorts: Sequence[CohortEvidence]
     tolerance: float
     level: float
     seed: int
     about: Mapping[str, str | int | float | None]
 
     @property
+    def outcomes(self) -> Mapping[str, int]:
+        """How many cohorts have each verdict."""
+        if isinstance(self.cohorts, CohortTable):
+            return self.cohorts.outcomes
+        return Counter(cohort.measurement.verdict.outcome for cohort in self.cohorts)
+
+    @property
     def verdict(self) -> verdict.Outcome:
         """Miscalibrated if the whole or any cohort is; else what the whole is."""
-        found = any(cohort.measurement.verdict.outcome == "miscalibrated" for cohort in self.cohorts)
-        return "miscalibrated" if found else self.overall.verdict.outcome
+        return "miscalibrated" if self.outcomes.get("miscalibrated") else self.overall.verdict.outcome
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON form (docs: evidence schema)."""
@@ -92,12 +125,7 @@ def assess(
     """
     rng = np.random.default_rng(seed)
     whole = measurement.measure(overall, tolerance=tolerance, level=level, rng=rng, resamples=resamples)
-    members: tuple[CohortEvidence, ...] = ()
-    if cohorts is not None:
-        measured = measurement.measure_groups(cohorts.summary, tolerance=tolerance, level=level)
-        members = tuple(
-            CohortEvidence(dict(zip(cohorts.fields, key, strict=True)), each)
-            for key, each in zip(cohorts.keys, measured, strict=True)
-        )
-        members = tuple(sorted(members, key=lambda member: member.measurement.verdict.p_value))
-    return Evidence(whole, members, tolerance, level, seed, dict(about or {}))
+    if cohorts is None:
+        return Evidence(whole, (), tolerance, level, seed, dict(about or {}))
+    measured = measurement.measure_groups(cohorts.summary, tolerance=tolerance, level=level)
+    return Evidence(whole, CohortTable(cohorts, measured), tolerance, level, seed, dict(about or {}))

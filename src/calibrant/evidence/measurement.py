@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,71 +202,110 @@ def _part(parts: corp.Decomposition | results.Insufficient, name: str, method: s
     return parts if isinstance(parts, results.Insufficient) else results.Estimate(getattr(parts, name), method=method)
 
 
-def measure_groups(summary: summaries.Summary, *, tolerance: float, level: float) -> list[Measurement]:
-    """Measure every group of a stack, all at once: the same numbers as ``measure`` without resampling."""
-    deciding = verdicts.Deciding.of(summary)
-    columns = _columns(summary, deciding, level)
-    ece = {count: binned.ece_by_group(summary, count=count) for count in BINS}
-    noise = {count: expected.expected_ece_by_group(summary, count=count) for count in BINS}
-    verdicts_ = verdicts.judge(summary, deciding, tolerance=tolerance, level=level)
-    rows, effective, resolution = summary.rows.tolist(), summary.effective_n.tolist(), _resolution(summary)
-    return [
-        Measurement(
-            n=rows[g],
-            effective_n=effective[g],
-            resolution=resolution,
-            measures={name: column[g] for name, column in columns.items()},
-            ece={count: results.Estimate(float(values[g])) for count, values in ece.items()},
-            expected_ece={count: results.Estimate(float(values[g])) for count, values in noise.items()},
-            verdict=verdicts_[g],
+@dataclass(frozen=True, eq=False, slots=True)
+class Column:
+    """One measure of every group, shape (g,), and where it is known; elsewhere it is Insufficient(have, need, unit)."""
+
+    values: Floats
+    known: NDArray[np.bool_]
+    have: Floats
+    need: float
+    unit: str
+    low: Floats | None = None
+    high: Floats | None = None
+    level: float | None = None
+    method: str = "none"
+
+    def of(self, g: int) -> results.Measured:
+        if not self.known[g]:
+            return results.Insufficient(float(self.have[g]), self.need, self.unit)
+        if self.low is None or self.high is None:
+            return results.Estimate(float(self.values[g]), method=self.method)
+        low, high = float(self.low[g]), float(self.high[g])
+        return results.Estimate(float(self.values[g]), low, high, self.level, self.method)
+
+
+class Measurements(Sequence[Measurement]):
+    """The measurement of every group, computed for all at once and put into words when one is looked at."""
+
+    def __init__(self, summary: summaries.Summary, *, tolerance: float, level: float) -> None:
+        deciding = verdicts.Deciding.of(summary)
+        self.verdicts = verdicts.judge(summary, deciding, tolerance=tolerance, level=level)
+        self._columns = _columns(summary, deciding, level)
+        self._ece = {count: binned.ece_by_group(summary, count=count) for count in BINS}
+        self._noise = {count: expected.expected_ece_by_group(summary, count=count) for count in BINS}
+        self._rows, self._effective_n, self._resolution = summary.rows, summary.effective_n, _resolution(summary)
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+    @overload
+    def __getitem__(self, index: int) -> Measurement: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Measurement]: ...
+
+    def __getitem__(self, index: int | slice) -> Measurement | list[Measurement]:
+        if isinstance(index, slice):
+            return [self[g] for g in range(*index.indices(len(self)))]
+        return Measurement(
+            n=int(self._rows[index]),
+            effective_n=float(self._effective_n[index]),
+            resolution=self._resolution,
+            measures={name: column.of(index) for name, column in self._columns.items()},
+            ece={count: results.Estimate(float(values[index])) for count, values in self._ece.items()},
+            expected_ece={count: results.Estimate(float(values[index])) for count, values in self._noise.items()},
+            verdict=self.verdicts[index],
         )
-        for g in range(len(rows))
-    ]
 
 
-def _columns(
-    summary: summaries.Summary, deciding: verdicts.Deciding, level: float
-) -> dict[str, list[results.Measured]]:
-    """Measures by name, one entry a group; what cannot be known of a group is Insufficient."""
+def measure_groups(summary: summaries.Summary, *, tolerance: float, level: float) -> Measurements:
+    """Measure every group of a stack, all at once: the same numbers as ``measure`` without resampling."""
+    return Measurements(summary, tolerance=tolerance, level=level)
+
+
+def _columns(summary: summaries.Summary, deciding: verdicts.Deciding, level: float) -> dict[str, Column]:
+    """Measures by name; what cannot be known of a group is Insufficient."""
     means, kuiper = scores.means_by_group(summary), deciding.kuiper
     parts, lines = corp.corp_by_group(summary), deciding.moved.lines
     n = summary.effective_n
     rarer = n * np.minimum(means.base_rate, 1.0 - means.base_rate)
-
-    def known(
-        values: Floats, enough: NDArray[np.bool_], have: Floats, need: float, unit: str
-    ) -> list[results.Measured]:
-        return [
-            results.Estimate(value) if fine else results.Insufficient(had, need, unit)
-            for value, fine, had in zip(values.tolist(), enough.tolist(), have.tolist(), strict=True)
-        ]
-
-    always, tested = n > 0, n >= ecce.FEWEST
-    found = {
-        name: known(values, always, n, 1, "rows")
-        for name, values in {
-            "base_rate": means.base_rate,
-            "mean_score": means.mean_score,
-            "brier": means.brier,
-            "log_loss": means.log_loss,
-            "sharpness": means.sharpness,
-            "mcb": parts.mcb,
-            "dsc": parts.dsc,
-            "unc": parts.unc,
-            "mce": _mce(summary),
-        }.items()
+    some, tested = n > 0, n >= ecce.FEWEST
+    always = {
+        "base_rate": means.base_rate,
+        "mean_score": means.mean_score,
+        "brier": means.brier,
+        "log_loss": means.log_loss,
+        "sharpness": means.sharpness,
+        "mcb": parts.mcb,
+        "dsc": parts.dsc,
+        "unc": parts.unc,
+        "mce": _mce(summary),
     }
-    for name, values in {
+    if len(n) <= SMOOTHED:
+        always["smece"] = smooth.smece_by_group(summary)
+    deciders = {
         "ecce": kuiper.value,
         "ecce_sigma": kuiper.sigma,
         "ecce_in_sigmas": kuiper.in_sigmas,
         "ecce_p": kuiper.p_value,
-    }.items():
-        found[name] = known(values, tested, n, ecce.FEWEST, "rows")
-    if len(n) <= SMOOTHED:
-        found["smece"] = known(smooth.smece_by_group(summary), always, n, 1, "rows")
-    found["auc"] = known(auc.by_group(summary), (rarer > 0) & always, rarer, 1, "rows of the rarer label")
-    found |= _lines(lines, rarer, level)
+    }
+    found = {name: Column(values, some, n, 1, "rows") for name, values in always.items()}
+    found |= {name: Column(values, tested, n, ecce.FEWEST, "rows") for name, values in deciders.items()}
+    found["auc"] = Column(auc.by_group(summary), (rarer > 0) & some, rarer, 1, "rows of the rarer label")
+    low, high = lines.interval(level=level)
+    for place, name in enumerate(("intercept", "slope")):
+        found[name] = Column(
+            lines.coefficients[:, place],
+            lines.converged,
+            rarer,
+            cox.FEWEST_OF_A_LABEL,
+            "rows of the rarer label",
+            low[:, place],
+            high[:, place],
+            level,
+            "wald",
+        )
     return found
 
 
@@ -275,23 +314,3 @@ def _mce(summary: summaries.Summary) -> Floats:
     index = binned.width_index(summary, BINS[-1])
     gaps, weights = binned.fold(summary, index, BINS[-1], np.stack([summary.sums[1] - summary.sums[3], summary.w]))
     return np.asarray(np.divide(np.abs(gaps), weights, out=np.zeros_like(gaps), where=weights > 0).max(axis=1))
-
-
-def _lines(lines: cox.ByGroup, rarer: Floats, level: float) -> dict[str, list[results.Measured]]:
-    low, high = lines.interval(level=level)
-    found: dict[str, list[results.Measured]] = {}
-    for place, name in enumerate(("intercept", "slope")):
-        found[name] = [
-            results.Estimate(value, lowest, highest, level, "wald")
-            if fine
-            else results.Insufficient(had, cox.FEWEST_OF_A_LABEL, "rows of the rarer label")
-            for value, lowest, highest, fine, had in zip(
-                lines.coefficients[:, place].tolist(),
-                low[:, place].tolist(),
-                high[:, place].tolist(),
-                lines.converged.tolist(),
-                rarer.tolist(),
-                strict=True,
-            )
-        ]
-    return found

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import calibrant
 from calibrant import errors
 from calibrant.calibrators import by_cohort, codec, identity, kinds, scales
+from calibrant.decisions import costs as costing
 from calibrant.decisions import thresholds
 from calibrant.evidence import assess as assessing
 from calibrant.evidence import measurement
@@ -40,7 +41,8 @@ class Recommendation:
 
     ``document`` holds the delivered map (identity when ``action`` is ``keep``), the threshold if one was asked
     for, and the provenance. ``before`` and ``after`` are evidence on the held-out rows, raw and mapped; ``gain``
-    and ``brier_gain`` are what the map gains there per row, in nats and in squared probability.
+    and ``brier_gain`` are what the map gains there per row, in nats and in squared probability. ``costs`` is the
+    expected cost curve of the mapped rows, where the objective is costs.
     """
 
     action: Action
@@ -52,6 +54,7 @@ class Recommendation:
     brier_gain: results.Measured
     choice: thresholds.Choice | results.Insufficient | None
     reasons: tuple[str, ...]
+    costs: costing.CostCurve | None
     held_out: summing.Summary
     mapped: summing.Summary
 
@@ -124,13 +127,16 @@ def recommend(
         for each in (judge, mapped)
     )
     choice = None if objective is None else thresholds.choose(mapped.overall, objective, level=level)
+    curve = None
+    if isinstance(objective, costing.Costs):
+        curve = costing.curve(mapped.overall.to_dyadic(), objective, level=level)
     document = codec.Document(
         _rescaled(proposal if action == "apply" else identity.Identity(), rows.scale),
         _threshold(choice),
         _provenance(rows, mask, chosen, seed),
     )
     return Recommendation(
-        action, document, chosen, before, after, gain, brier_gain, choice, reasons, judge.overall, mapped.overall
+        action, document, chosen, before, after, gain, brier_gain, choice, reasons, curve, judge.overall, mapped.overall
     )
 
 
@@ -219,8 +225,8 @@ def _decide(proposal: kinds.Kind, gain: results.Measured, reason: str) -> tuple[
         return "keep", (reason,)
     if not isinstance(gain, results.Estimate) or gain.low is None or gain.low <= 0.0:
         shown = f"{gain.value:.4g} nats a row" if isinstance(gain, results.Estimate) else str(gain)
-        return "keep", (reason, f"but its gain on the held-out rows is not above zero beyond chance ({shown})")
-    return "apply", (reason, f"on rows it never saw it gains {gain.value:.4g} nats a row, at least {gain.low:.4g}")
+        return "keep", (reason, f"But its gain on the held-out rows is not above zero beyond chance ({shown}).")
+    return "apply", (reason, f"On rows it never saw it gains {gain.value:.2g} nats a row, at least {gain.low:.2g}.")
 
 
 def _threshold(choice: thresholds.Choice | results.Insufficient | None) -> codec.Threshold | None:

@@ -13,8 +13,9 @@ both lie inside the tolerance. Otherwise **insufficient**: no data is never good
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ from calibrant.stats import summary as summaries
 
 Outcome = Literal["calibrated", "miscalibrated", "insufficient"]
 Floats = NDArray[np.float64]
+#: From the number of a group to the reasons of its verdict.
+Explain: TypeAlias = Callable[[int], tuple[str, ...]]
 
 #: Below this effective number of rows the normal approximations behind both tests mean little.
 FEWEST_ROWS = 50
@@ -55,9 +58,37 @@ class Deciding:
         return cls(ecce.ecce_by_group(summary), departure.by_group(summary))
 
 
+class Verdicts(Sequence[Verdict]):
+    """One verdict per group, worded when it is looked at: a hundred thousand cohorts are judged in one pass.
+
+    ``outcomes`` and ``p_values`` have shape (g,).
+    """
+
+    def __init__(self, outcomes: NDArray[np.str_], p_values: Floats, adjusted: Floats, explain: Explain) -> None:
+        self.outcomes = outcomes
+        self.p_values = p_values
+        self._adjusted = adjusted
+        self._explain = explain
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    @overload
+    def __getitem__(self, index: int) -> Verdict: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Verdict]: ...
+
+    def __getitem__(self, index: int | slice) -> Verdict | list[Verdict]:
+        if isinstance(index, slice):
+            return [self[g] for g in range(*index.indices(len(self)))]
+        outcome = cast(Outcome, str(self.outcomes[index]))
+        return Verdict(outcome, self._explain(index), float(self.p_values[index]), float(self._adjusted[index]))
+
+
 def judge(
     summary: summaries.Summary, deciding: Deciding | None = None, *, tolerance: float = 0.02, level: float = 0.95
-) -> list[Verdict]:
+) -> Verdicts:
     """Judge every group of a summary, with one adjustment for all of them.
 
     Parameters
@@ -72,7 +103,9 @@ def judge(
         Confidence of the decision.
     """
     if not len(summary.keys):
-        return [Verdict("insufficient", (_missing(0.0, 0.0, False, 0.0, tolerance),), 1.0, 1.0)]
+        none = np.ones(len(summary.starts))
+        nothing = (_missing(0.0, 0.0, False, 0.0, tolerance),)
+        return Verdicts(np.full(len(none), "insufficient"), none, none, lambda _: nothing)
     both = deciding or Deciding.of(summary)
     kuiper, moved = both.kuiper, both.moved
     p = np.minimum(1.0, 2.0 * np.minimum(kuiper.p_beyond(tolerance), moved.p_beyond(tolerance)))
@@ -86,22 +119,17 @@ def judge(
     gaps = summary.total("wp") / summary.total("w") - rates
     found = enough & (adjusted < 1.0 - level)
     inside = enough & ~found & ~rare & (upper <= tolerance)
-    verdicts = []
-    for g in range(len(p)):
+    outcomes = np.where(found, "miscalibrated", np.where(inside, "calibrated", "insufficient"))
+
+    def explain(g: int) -> tuple[str, ...]:
         if found[g]:
-            outcome: Outcome = "miscalibrated"
             slope = float(moved.slope[g]) if moved.known[g] and moved.value[g] > tolerance else 1.0
-            reasons = _found(float(kuiper.value[g]), slope, float(gaps[g]), float(adjusted[g]), tolerance)
-        elif inside[g]:
-            outcome = "calibrated"
-            reasons = (
-                f"off by at most {upper[g]:.3g} with {level:.0%} confidence, within the tolerance {tolerance:g}",
-            )
-        else:
-            outcome = "insufficient"
-            reasons = (_missing(n[g], float(kuiper.sigma[g]), bool(rare[g]), rates[g], tolerance),)
-        verdicts.append(Verdict(outcome, reasons, float(p[g]), float(adjusted[g])))
-    return verdicts
+            return _found(float(kuiper.value[g]), slope, float(gaps[g]), float(adjusted[g]), tolerance)
+        if inside[g]:
+            return (f"off by at most {upper[g]:.3g} with {level:.0%} confidence, within the tolerance {tolerance:g}",)
+        return (_missing(float(n[g]), float(kuiper.sigma[g]), bool(rare[g]), float(rates[g]), tolerance),)
+
+    return Verdicts(outcomes, p, adjusted, explain)
 
 
 def _found(kuiper: float, slope: float, gap: float, p: float, tolerance: float) -> tuple[str, ...]:
