@@ -116,9 +116,11 @@ B = TypeVar("B", PredictionBatch, LabelBatch)
 
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[B]):
-    """What became of ``items`` input items, from place ``first`` on.
+    """What became of ``items`` input items.
 
-    ``positions`` are the input places of the batch's rows; together with the rejected ones they are all places.
+    ``positions`` are the input places of the batch's rows, counted from 0 over the whole input (lines, for JSON
+    lines); with the places of the rejected ones they are all items. ``first`` is the place where this part of the
+    input begins, ``end`` the number of input bytes read up to its end.
     """
 
     batch: B
@@ -126,6 +128,7 @@ class Parsed(Generic[B]):
     rejected: tuple[refusals.Rejected, ...]
     items: int
     first: int = 0
+    end: int = 0
 
 
 def _refuse_other(table: pa.Table, schema: pa.Schema) -> None:

@@ -117,12 +117,12 @@ def _numbers(name: str, column: Numbers | None, *, silent: float | None = None) 
     """Shortest digits as ECMAScript writes them, which between 1e-4 and 1e16 are Python's without a final ``.0``."""
     if column is None:
         return None
-    head = f',"{name}":'
+    head, number = f',"{name}":', canonical.number
+    if len(column) and (column == column[0]).all():
+        return ["" if column[0] == silent else head + number(float(column[0]))] * len(column)
     size = np.abs(column)
-    plain = (size >= 1e-4) & (size < 1e16)
-    if plain.all() and silent is None:
-        return [head + text[:-2] if text[-2:] == ".0" else head + text for text in map(repr, column.tolist())]
-    number = canonical.number
+    if silent is None and ((size >= 1e-4) & (size < 1e16)).all():
+        return [head + (text[:-2] if text[-2:] == ".0" else text) for text in map(repr, column.tolist())]
     return ["" if x != x or x == silent else head + number(x) for x in column.tolist()]
 
 
