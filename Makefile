@@ -65,7 +65,8 @@ test-all-pythons:  ## the tests on Python 3.12 and 3.13 where they lie
 	  done; \
 	  if [ -z "$$found" ]; then echo "Python $$version: not on this machine, not tested"; continue; fi; \
 	  echo "Python $$version: $$found"; \
-	  $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON="$$found" || exit 1; \
+	  $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON="$$found" \
+	    PYTEST_OPTIONS="$(PYTEST_OPTIONS) --ignore tests/docs --ignore tests/browser" || exit 1; \
 	done
 
 constraints: $(VENV)/.has-dev .venv-bench/.has-$(BENCH_EXTRA)  ## write constraints.txt from what is installed
