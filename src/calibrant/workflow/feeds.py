@@ -1,0 +1,236 @@
+"""Inputs of an ingest: JSON lines, CSV, CloudEvents and Parquet, read in parts that can be counted and resumed."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gzip
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, Final, Literal, Protocol, TypeAlias, assert_never
+
+from calibrant import errors
+from calibrant.events import batch as event_batch
+from calibrant.events import wire_jsonl
+from calibrant.streams import declaration
+
+Kind: TypeAlias = Literal["predictions", "labels"]
+Parsed: TypeAlias = event_batch.Parsed[event_batch.PredictionBatch] | event_batch.Parsed[event_batch.LabelBatch]
+
+BLOCK: Final = 1 << 20
+#: A number as JSON writes it; other text stays text, so that the reader refuses it by name.
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+#: Members that are numbers; in CSV everything is text.
+_NUMBERS: Final = frozenset({"score", "served", "threshold", "weight", "value", "revision", "propensity"})
+#: CSV columns that people need for reading and nobody else: what ``label-tasks`` writes besides.
+_FOR_PEOPLE: Final = frozenset({"reason", "priority", "score", "model", "predicted_at", "label_by"})
+
+
+class Feed(Protocol):
+    """An input that can be read from any place that it named before."""
+
+    def parsed(self, position: int) -> Iterator[Parsed]:
+        """The rest of the input; ``end`` of each part counts from ``position``."""
+        ...
+
+    def digest(self, position: int) -> str | None:
+        """Of everything before ``position``, which was read before; None when the input is shorter."""
+        ...
+
+    def size(self) -> int:
+        """In the unit of positions; 0 where nobody knows."""
+        ...
+
+
+class TextFeed:
+    """JSON lines or CSV. Positions count bytes of the lines, decompressed; CSV becomes JSON lines first."""
+
+    def __init__(self, open_now: Any, read: Any, *, size: int = 0) -> None:
+        self._open = open_now
+        self._read = read
+        self._size = size
+        self._tape: _Tape | None = None
+
+    def parsed(self, position: int) -> Iterator[Parsed]:
+        with self._open() as stream:
+            self._tape = _Tape(stream)
+            self._tape.skip(position)
+            for part in self._read(self._tape):
+                yield _later(part, self._tape.lines)
+
+    def digest(self, position: int) -> str | None:
+        if self._tape is not None and self._tape.hashed <= position:
+            return self._tape.upto(position)
+        with self._open() as stream:
+            tape = _Tape(stream)
+            return tape.upto(position) if tape.skip(position) == position else None
+
+    def size(self) -> int:
+        return self._size
+
+
+def _later(part: Any, lines: int) -> Any:
+    """The part with places counted from the beginning of the input, of which so many lines were skipped."""
+    if not lines:
+        return part
+    moved = tuple(dataclasses.replace(one, index=one.index + lines) for one in part.rejected)
+    return dataclasses.replace(part, positions=part.positions + lines, rejected=moved, first=part.first + lines)
+
+
+class _Tape:
+    """Bytes that are hashed as far as they were acknowledged, which is less far than they were read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._sha = hashlib.sha256()
+        self._waiting = bytearray()
+        self.hashed = self.lines = 0
+
+    def read(self, size: int) -> bytes:
+        block = self._stream.read(size)
+        self._waiting += block
+        return block
+
+    def skip(self, position: int) -> int:
+        """Read up to ``position`` and hash it; how far it went."""
+        while self.hashed < position and (block := self._stream.read(min(BLOCK, position - self.hashed))):
+            self._sha.update(block)
+            self.hashed += len(block)
+            self.lines += block.count(b"\n")
+        return self.hashed
+
+    def upto(self, position: int) -> str:
+        self._sha.update(memoryview(self._waiting)[: position - self.hashed])
+        del self._waiting[: position - self.hashed]
+        self.hashed = position
+        return self._sha.hexdigest()
+
+
+def open_feed(name: str, stream: declaration.Stream, kind: Kind, *, hmac_key: bytes | None = None) -> Feed:
+    """The feed of a file, by its suffix: .jsonl, .ndjson, .json, .csv (all also .gz), .parquet."""
+    path = Path(name)
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = bool(suffixes) and suffixes[-1] == ".gz"
+    suffix = (suffixes[-2:-1] if packed else suffixes[-1:]) or [""]
+    _there(path)
+
+    def opened() -> IO[bytes]:
+        return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+
+    # how far a packed file is cannot be told from what came out of it
+    size = 0 if packed else path.stat().st_size
+    match suffix[0]:
+        case ".jsonl" | ".ndjson" | ".json" | "":
+            return TextFeed(opened, _lines(stream, kind, hmac_key), size=size)
+        case ".csv":
+            return TextFeed(lambda: _Rows(opened(), kind), _lines(stream, kind, hmac_key))
+        case other:
+            raise errors.SourceError(
+                "CAL-113",
+                f"events cannot be read from {path.name!r}",
+                cause=f"its suffix is {other!r}",
+                fix="give JSON lines (.jsonl), CSV (.csv), both also as .gz, or Parquet (.parquet)",
+            )
+
+
+def standard_input(stdin: IO[bytes], stream: declaration.Stream, kind: Kind, *, hmac_key: bytes | None = None) -> Feed:
+    """JSON lines from a pipe, which can be read once."""
+    return TextFeed(lambda: _Once(stdin), _lines(stream, kind, hmac_key))
+
+
+def _there(path: Path) -> None:
+    if not path.is_file():
+        raise errors.SourceError(
+            "CAL-101",
+            f"cannot find {str(path)!r}",
+            cause="it is a folder" if path.is_dir() else "there is no such file",
+            fix="check the path; - reads standard input",
+        )
+
+
+def _lines(stream: declaration.Stream, kind: Kind, hmac_key: bytes | None) -> Any:
+    match kind:
+        case "predictions":
+            return lambda source: wire_jsonl.read_predictions(source, stream=stream, hmac_key=hmac_key)
+        case "labels":
+            return lambda source: wire_jsonl.read_labels(source, stream=stream)
+        case _:
+            assert_never(kind)
+
+
+class _Once:
+    """A stream that is not ours to close."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.read = getattr(stream, "read1", stream.read)
+
+    def __enter__(self) -> _Once:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Standard input stays open."""
+
+
+class _Rows(io.RawIOBase):
+    """CSV with a header as JSON lines; ``cohorts.NAME`` and ``context.NAME`` are members of those objects."""
+
+    def __init__(self, stream: IO[bytes], kind: Kind) -> None:
+        self._stream = stream
+        self._lines = _json_lines(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline=""), kind)
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        parts, length = [self._rest], len(self._rest)
+        while size < 0 or length < size:
+            line = next(self._lines, None)
+            if line is None:
+                break
+            parts.append(line)
+            length += len(line)
+        whole = b"".join(parts)
+        cut = len(whole) if size < 0 else size
+        self._rest = whole[cut:]
+        return whole[:cut]
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _json_lines(text: io.TextIOWrapper, kind: Kind) -> Iterator[bytes]:
+    reader = csv.reader(text)
+    try:
+        names = next(reader, [])
+        for row in reader:
+            if row:
+                yield json.dumps(_members(names, row, kind), ensure_ascii=True).encode() + b"\n"
+    except csv.Error as error:
+        raise errors.SourceError(
+            "CAL-114", "the CSV cannot be read", cause=str(error), fix="write it again, or as JSON lines"
+        ) from error
+
+
+def _members(names: Sequence[str], row: Sequence[str], kind: Kind) -> dict[str, Any]:
+    """One row as an event. A row with more values than the header has names gets a member nobody knows: refused."""
+    members: dict[str, Any] = {}
+    for name, value in zip([*names, *["column without a name"] * (len(row) - len(names))], row, strict=False):
+        if value == "" or (kind == "labels" and (name in _FOR_PEOPLE or name.startswith("cohorts."))):
+            continue
+        head, dot, rest = name.partition(".")
+        if dot and head in ("cohorts", "context"):
+            members.setdefault(head, {})[rest] = value
+        else:
+            members[name] = _value(value) if name in _NUMBERS else value
+    return members
+
+
+def _value(text: str) -> Any:
+    # exact: the reader sees the digits that the file has, and refuses what no JSON number is
+    if len(text) > 100 or not _NUMBER.fullmatch(text):
+        return text
+    return int(text) if text.lstrip("-").isdigit() else float(text)

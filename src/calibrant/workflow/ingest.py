@@ -1,0 +1,179 @@
+"""From an input to the log: parse, append, count, remember how far; until the end or until somebody pulls the plug.
+
+Acknowledged means kept: a batch is counted after the store returned, and the checkpoint is written after that. So an
+ingest that was killed goes on, and one that is repeated finds everything there already and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias, assert_never
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from calibrant.joining import contract
+from calibrant.ports import clock, event_log
+from calibrant.streams import declaration
+from calibrant.workflow import checkpoints, evidence_of_stream, feeds, partitions
+
+#: Events that are made durable together.
+BATCH: Final = 1_000
+#: Refused and conflicting items that are named in the answer; all are counted.
+NAMED: Final = 20
+
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One item that was not taken: its place in the input (the first is 1), and why."""
+
+    place: int
+    code: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """Exact counts of one input: every item is in one of the last five.
+
+    ``resumed`` of the items were counted by an earlier run that did not come to the end.
+    """
+
+    items: int
+    accepted: int
+    duplicate: int
+    conflicting: int
+    rejected: int
+    expired: int
+    resumed: int
+    named: tuple[Named, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything was taken or was there already."""
+        return not (self.conflicting or self.rejected or self.expired)
+
+
+def ingest(
+    log: event_log.EventLog,
+    stream: declaration.Stream,
+    feed: feeds.Feed,
+    *,
+    kind: feeds.Kind,
+    time: clock.Clock,
+    name: str = "",
+    kept: checkpoints.Checkpoints | None = None,
+    progress: Progress | None = None,
+    batch: int = BATCH,
+) -> Ingested:
+    """Take in a feed. ``name`` identifies the input among checkpoints.
+
+    Raises what the store raises; everything counted so far is kept then, and the same call goes on from there.
+    """
+    evidence_of_stream.managed(stream)
+    log.declare(stream.name, partition_us=partitions.width_us(stream))
+    places = kept or checkpoints.Forgetful()
+    key = f"{stream.name}\n{kind}\n{name}"
+    state = _resumed(places.load(key), feed)
+    before, begin = state.items, state.position
+    named: list[Named] = []
+    for part in feed.parsed(begin):
+        state, refused = _take(log, stream, part, state, kind=kind, time=time, batch=batch)
+        named += refused[: NAMED - len(named)]
+        state = replace(state, position=begin + part.end)
+        state = replace(state, digest=feed.digest(state.position) or "")
+        places.save(key, state)
+        if progress is not None:
+            progress(state.position, feed.size())
+    places.remove(key)
+    return Ingested(
+        state.items,
+        state.accepted,
+        state.duplicate,
+        state.conflicting,
+        state.rejected,
+        state.expired,
+        resumed=before,
+        named=tuple(named),
+    )
+
+
+def house(log: event_log.EventLog, stream: declaration.Stream, *, time: clock.Clock) -> int:
+    """What is due after events came in: retention and sealing; how many events were forgotten."""
+    now = time.now_us()
+    gone = 0
+    if stream.retention is not None:
+        gone = log.forget_before(stream.name, now - stream.retention // contract.MICROSECOND, now_us=now)
+    log.maintain(now_us=now)
+    return gone
+
+
+def _resumed(found: checkpoints.Checkpoint | None, feed: feeds.Feed) -> checkpoints.Checkpoint:
+    """The checkpoint, if the input begins with exactly what was acknowledged then; else the very beginning."""
+    if found is not None and feed.digest(found.position) == found.digest:
+        return found
+    return checkpoints.Checkpoint(0, "")
+
+
+def _take(
+    log: event_log.EventLog,
+    stream: declaration.Stream,
+    part: feeds.Parsed,
+    state: checkpoints.Checkpoint,
+    *,
+    kind: feeds.Kind,
+    time: clock.Clock,
+    batch: int,
+) -> tuple[checkpoints.Checkpoint, list[Named]]:
+    """Append one part; the counts after it, and the items that were not taken."""
+    named = [Named(one.index + 1, one.code, one.path, one.reason) for one in part.rejected]
+    table = part.batch.table
+    for start in range(0, table.num_rows, batch):
+        rows = table.slice(start, batch)
+        done = _append(log, stream.name, rows, kind=kind, received_us=time.now_us())
+        state = replace(
+            state,
+            accepted=state.accepted + done.accepted,
+            duplicate=state.duplicate + done.duplicate,
+            conflicting=state.conflicting + done.conflicting,
+            expired=state.expired + done.expired,
+        )
+        named += _refused(done, part.positions[start : start + batch] + 1)
+    if part.rejected:
+        items = [event_log.RejectedItem(one.code, one.path, one.reason) for one in part.rejected]
+        log.reject(stream.name, items, received_us=time.now_us())
+    counted = replace(state, items=state.items + part.items, rejected=state.rejected + len(part.rejected))
+    return counted, sorted(named, key=lambda one: one.place)
+
+
+def _append(
+    log: event_log.EventLog, stream: str, rows: pa.Table, *, kind: feeds.Kind, received_us: int
+) -> event_log.Appended:
+    match kind:
+        case "predictions":
+            return log.append_predictions(stream, rows, received_us=received_us)
+        case "labels":
+            return log.append_labels(stream, rows, received_us=received_us)
+        case _:
+            assert_never(kind)
+
+
+def _refused(done: event_log.Appended, places: NDArray[np.int64]) -> list[Named]:
+    """The conflicting and expired items of a batch, by place."""
+    if not (done.conflicting or done.expired):
+        return []
+    return [
+        Named(int(places[row]), *_REASONS[int(done.outcomes[row])])
+        for row in np.flatnonzero(np.isin(done.outcomes, list(_REASONS))).tolist()
+    ]
+
+
+_REASONS: Final = {
+    event_log.CONFLICTING: ("CAL-483", "", "the same identity with another body was there first: quarantined"),
+    event_log.EXPIRED: ("CAL-484", "at", "older than what the stream's retention has deleted"),
+}
