@@ -71,6 +71,22 @@ def problems(value: Any) -> Iterator[Problem]:
         yield from _field(getattr(value, name), hint, limits or Bounds(""), name)
 
 
+def field_problems(kind: type[Any], name: str, value: Any) -> Iterator[Problem]:
+    """One value against the type and bounds of one field, without the value that it is part of."""
+    hint, limits = members(kind)[name]
+    yield from _field(value, hint, limits or Bounds(""), name)
+
+
+def unchecked(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    """A declaration's value that nobody has checked, so that all its problems can be told; never handed out."""
+    made = object.__new__(kind)
+    for field in dataclasses.fields(kind):
+        factory = field.default_factory
+        otherwise = field.default if factory is dataclasses.MISSING else factory()
+        object.__setattr__(made, field.name, values.get(field.name, otherwise))
+    return made
+
+
 def _field(value: Any, hint: Any, limits: Bounds, path: str) -> Iterator[Problem]:
     optional = type(None) in get_args(hint)
     if optional and value is None:
