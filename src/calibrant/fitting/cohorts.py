@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrant.calibrators import by_cohort, identity, scales
 from calibrant.calibrators import calibrator as protocol
-from calibrant.fitting import compose, crossfit, selection, shrinkage
+from calibrant.fitting import cohort_cells, compose, crossfit, selection, shrinkage
 from calibrant.fitting import folds as schemes
-from calibrant.stats import grid, results, summary
+from calibrant.stats import results, summary
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,23 +22,6 @@ Key = tuple[str, ...]
 
 #: Beyond so many cohorts, the pooled map is not one of the tables (spline, isotonic).
 MANY = 1000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cells:
-    """Cells of all cohorts, cohort after cohort: pooled log-odds, labels and weights in effective rows."""
-
-    x: Floats
-    wy: Floats
-    w: Floats
-    starts: Ints
-
-    def fit(self) -> shrinkage.Lines:
-        found = shrinkage.fit(self.x, self.wy, self.w, self.starts)
-        # the population's slope, and every cohort's, must rise: otherwise the pooled map stands
-        mean = found.mean if found.mean[1] > 0.0 else shrinkage.START_MEAN
-        lines = np.where((found.lines[:, 1] > 0.0)[:, None], found.lines, mean)
-        return dataclasses.replace(found, lines=lines, mean=mean)
 
 
 def fit(
@@ -87,7 +70,7 @@ def fit(
     >>> maps.apply([0.5, 0.5, 0.5], [["a", "d", "unseen"]]).round(1)
     array([0.3, 0.7, 0.5])
     """
-    found = _cells(data, _on_probabilities(pooled)).fit()
+    found = cohort_cells.of_stack(data, _on_probabilities(pooled)).fit()
     base = dataclasses.replace(pooled, scale=scale)  # type: ignore[type-var]  # every calibrator is a dataclass
     return _maps(found, keys, fields, base)
 
@@ -95,12 +78,6 @@ def fit(
 def _on_probabilities(map_: protocol.Calibrator) -> protocol.Calibrator:
     """The same map, reading numbers in [0, 1] as summaries hold them."""
     return dataclasses.replace(map_, scale=scales.Scale())  # type: ignore[type-var]
-
-
-def _cells(data: summary.Summary, pooled: protocol.Calibrator) -> _Cells:
-    squares = data.total("ww")
-    shrink = (data.total("w") / squares)[data.group]
-    return _Cells(scales.logit(pooled.apply(data.score)), data.wy * shrink, data.w * shrink, data.starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +155,7 @@ def select_cohorts(
     y, code = np.asarray(labels), np.asarray(codes, np.int64)
     w = None if weights is None else np.asarray(weights, np.float64)
     made = schemes.make(y, rng=np.random.default_rng(seed), groups=groups, times=times)
-    parts = _Parts.of(p, y, w, code, made)
+    parts = cohort_cells.Parts.of(p, y, w, code, made)
     chosen = selection.select_from(
         parts.by_fold(),
         rest=parts.rest(),
@@ -200,7 +177,7 @@ def select_cohorts(
 
 
 def _verdict(
-    parts: _Parts,
+    parts: cohort_cells.Parts,
     chosen: selection.Selection,
     gain: results.Estimate,
     keys: Sequence[Key],
@@ -238,7 +215,7 @@ def _maps(
     return by_cohort.ByCohort(tuple(fields), everyone, maps)
 
 
-def _prove(parts: _Parts, method: str, made: schemes.Folds) -> crossfit.Paired:
+def _prove(parts: cohort_cells.Parts, method: str, made: schemes.Folds) -> crossfit.Paired:
     """Cross-fitted log loss of the pooled map less that of the shrunk cohort maps."""
     judged = range(1 if made.scheme == "time" else 0, made.count)
     one_map, by_cohort_maps, rows = [], [], []
@@ -252,7 +229,7 @@ def _prove(parts: _Parts, method: str, made: schemes.Folds) -> crossfit.Paired:
             pooled = selection.METHODS[method](parts.collapsed(training))
         cells, present = parts.cells(training, pooled)
         found = cells.fit()
-        lines = np.tile(found.mean, (parts.total_cohorts, 1))
+        lines = np.tile(found.mean, (parts.width, 1))
         lines[present] = found.lines
         answer = pooled.apply(parts.score[test])
         line = lines[parts.cohort[test]]
@@ -266,88 +243,10 @@ def _prove(parts: _Parts, method: str, made: schemes.Folds) -> crossfit.Paired:
     return crossfit.compare(judgement, worse, better, "log", clustered=made.clustered)
 
 
-def _closed(methods: Sequence[str] | None, parts: _Parts) -> tuple[str, ...]:
+def _closed(methods: Sequence[str] | None, parts: cohort_cells.Parts) -> tuple[str, ...]:
     """The candidates that cohort maps can be built on; of thousands of maps, each has a few numbers."""
     if methods is None:
         total = parts.collapsed(np.ones(len(parts.keys), bool))
         methods = selection.candidates_for(selection.informative_rows(total))
     allowed = compose.CLOSED if parts.cohorts <= MANY else compose.SMALL
     return tuple(name for name in methods if name in allowed)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Parts:
-    """Cells of every (cohort, fold), in that order: ``fold``, ``cohort``, ``keys``, ``n``, ``score`` (k,), ``sums``."""
-
-    grid: summary.Grid
-    fold: Ints
-    cohort: Ints
-    keys: Ints
-    n: Ints
-    score: Floats
-    sums: Floats
-    folds: int
-    total_cohorts: int
-
-    @classmethod
-    def of(cls, p: Floats, y: NDArray[Any], w: Floats | None, code: Ints, made: schemes.Folds) -> _Parts:
-        if w is not None and (w == 0.0).any():
-            keep = w > 0.0
-            p, y, w, code = p[keep], y[keep], w[keep], code[keep]
-            made = dataclasses.replace(made, codes=made.codes[keep])
-        width = made.count + 1
-        names, groups = _numbered(code * width + made.codes + 1)
-        cells: summary.Grid = "distinct" if len(p) <= selection.DISTINCT else "dyadic"
-        data = summary.summarise(p, y, weights=w, groups=groups, group_count=len(names), grid=cells)
-        name = names[data.group]
-        cohorts = int(code.max()) + 1 if len(code) else 0
-        return cls(
-            cells, name % width - 1, name // width, data.keys, data.n, data.score, data.sums, made.count, cohorts
-        )
-
-    @property
-    def cohorts(self) -> int:
-        """Cohorts that have rows."""
-        return len(np.unique(self.cohort))
-
-    def collapsed(self, where: NDArray[np.bool_]) -> summary.Summary:
-        """Some of the cells as one summary without cohorts."""
-        if self.grid == "dyadic":
-            cell, width = self.keys[where], grid.CELLS
-        else:
-            names, cell = np.unique(self.keys[where], return_inverse=True)
-            width = len(names)
-        n = np.bincount(cell, self.n[where], width).astype(np.int64)
-        used = np.flatnonzero(n)
-        sums: Floats = np.stack([np.bincount(cell, row[where], width)[used] for row in self.sums])
-        keys = used if self.grid == "dyadic" else names[used]
-        return summary.Summary(self.grid, keys, n[used], sums, np.zeros(1, np.int64))
-
-    def by_fold(self) -> list[summary.Summary]:
-        """One summary per fold that has rows."""
-        return [self.collapsed(self.fold == k) for k in range(self.folds) if (self.fold == k).any()]
-
-    def rest(self) -> summary.Summary | None:
-        """The rows that take no part in the proof."""
-        outside = self.fold < 0
-        return self.collapsed(outside) if outside.any() else None
-
-    def cells(self, where: NDArray[np.bool_], pooled: protocol.Calibrator) -> tuple[_Cells, Ints]:
-        """Some of the cells by cohort, and which cohorts these are."""
-        cohort = self.cohort[where]
-        starts = np.flatnonzero(np.append(True, np.diff(cohort) != 0))
-        w, wy, ww = self.sums[0][where], self.sums[1][where], self.sums[6][where]
-        shrink = np.add.reduceat(w, starts) / np.add.reduceat(ww, starts)
-        shrink = np.repeat(shrink, np.diff(np.append(starts, len(cohort))))
-        x = scales.logit(pooled.apply(self.score[where]))
-        return _Cells(x, wy * shrink, w * shrink, starts), cohort[starts]
-
-
-def _numbered(codes: Ints) -> tuple[Ints, Ints]:
-    """The codes that occur, and each row's place among them; by counting, since codes are small numbers."""
-    if not len(codes):
-        return codes, codes
-    used = np.flatnonzero(np.bincount(codes))
-    place = np.zeros(int(used[-1]) + 1, np.int64)
-    place[used] = np.arange(len(used))
-    return used, place[codes]
