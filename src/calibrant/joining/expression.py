@@ -3,8 +3,9 @@
 It says the same as ``reference`` and is shaped by what broke somewhere:
 
 * The nine sums and the counts are sums of columns made beforehand; nothing but ``sum``, ``min`` and ``max`` is grouped.
-* The cell is found by comparing with powers of two, scaled by 2^24 so that every literal is a short decimal, and by
-  ``floor``: no logarithm and no cast, so that engines agree on every cell. The log loss alone takes one, for a sum.
+* The cell is found by comparing with powers of two and by ``floor``: no logarithm and no cast, so that engines agree
+  on every cell; in five halvings, because 24 nested cases are too deep for parsers. The log loss alone takes a
+  logarithm, for a sum.
 * Missing values are filled before they are compared; scores outside [0, 1] never reach a comparison with NaN.
 * Most predictions have one label, and for those all policies agree. Windows and second joins touch only predictions
   with several labels, which makes the whole as cheap as one GROUP BY of the labels and one join.
@@ -312,15 +313,13 @@ def _with_terms(wide: Frame, plan: Plan) -> Frame:
         nw.when(paired).then(nw.col("score")).otherwise(0.5).alias("p"),
     )
     p, w, y = nw.col("p"), nw.col("w"), nw.col("y")
-    wide = wide.with_columns(
-        nw.when(p <= 0.5).then(p).otherwise(1.0 - p).alias("t"),
+    wide = _with_cell(wide).with_columns(
         nw.when(p < TINY).then(0.0).otherwise(p).alias("root"),
         nw.when(p < summary.EPSILON).then(summary.EPSILON)
         .when(p > 1.0 - summary.EPSILON).then(1.0 - summary.EPSILON).otherwise(p).alias("inside"),
     )  # fmt: skip
     known = nw.col("ambiguous") == 0.0
     return wide.with_columns(
-        nw.when(paired).then(_cell()).otherwise(-1.0).alias("cell"),
         (w * y).alias("wy"),
         (w * y * y).alias("wyy"),
         (w * p).alias("wp"),
@@ -342,19 +341,29 @@ def _loss(target: declaration.Target) -> Expr:
     return y * inside.log() + (1.0 - y) * (1.0 - inside).log()
 
 
-def _cell() -> Expr:
-    """``stats.grid.cells`` of ``p``, with ``t`` = min(p, 1 - p): the octave by comparison, 64 steps by floor.
+def _with_cell(wide: Frame) -> Frame:
+    """``cell`` = ``stats.grid.cells`` of ``p``, in five halvings instead of a logarithm.
 
-    t 2^24 lies in [2^j, 2^(j+1)) for j in 0..23; there the rank is 2 + 64 j + floor(t 2^24 2^(6-j)) - 64.
+    With t = min(p, 1 - p) and t 2^24 = u 2^j, u in [1, 2), the rank is 64 j + floor(64 u) - 62; every step is exact.
     """
-    t, u = nw.col("t"), nw.col("t") * 16777216.0
-    rank: Expr = nw.when(t > 0.0).then(1.0).otherwise(0.0)
-    for octave in range(24):
-        steps = (u * 2.0 ** (6 - octave)).floor() + (2.0 + 64.0 * octave - 64.0)
-        rank = nw.when(u >= 2.0**octave).then(steps).otherwise(rank)
-    p = nw.col("p")
-    turned = nw.when(p > 0.5).then((grid.RANKS - 1.0) - rank).otherwise(rank)
-    return turned + (p * 60.0).floor()
+    wide = wide.with_columns(
+        nw.when(nw.col("p") <= 0.5).then(nw.col("p")).otherwise(1.0 - nw.col("p")).alias("t"),
+        nw.lit(0.0).alias("octave"),
+    ).with_columns((nw.col("t") * 16777216.0).alias("u"))
+    u, octave = nw.col("u"), nw.col("octave")
+    for power in (16, 8, 4, 2, 1):
+        high = u >= 2.0**power
+        wide = wide.with_columns(
+            nw.when(high).then(u * 2.0**-power).otherwise(u).alias("u"),
+            nw.when(high).then(octave + float(power)).otherwise(octave).alias("octave"),
+        )
+    rank = nw.when(u >= 1.0).then(octave * 64.0 + (u * 64.0).floor() - 62.0)
+    wide = wide.with_columns(rank.when(nw.col("t") > 0.0).then(1.0).otherwise(0.0).alias("rank"))
+    turned = nw.when(nw.col("p") > 0.5).then((grid.RANKS - 1.0) - nw.col("rank")).otherwise(nw.col("rank"))
+    named = turned + (nw.col("p") * 60.0).floor()
+    return wide.with_columns(
+        nw.when(nw.col("state") <= float(joined.IMPLICIT)).then(named).otherwise(-1.0).alias("cell")
+    )
 
 
 def _one(name: str) -> Expr:
