@@ -117,3 +117,19 @@ def test_rates_are_measured_too():
     p = rng.random(20_000)
     found = assess.assess(summary.summarise(p, np.clip(p + rng.normal(0, 0.05, 20_000), 0, 1)))
     assert found.verdict == "calibrated"
+
+
+def test_notebook_table_frame_and_json_tell_the_same():
+    """The three ways out of Python agree, and hostile cohort names stay text."""
+    p, y, group = rows(3000)
+    keys = (("<script>alert(1)</script>",), ("b",), ("c",))
+    stacked = cohorts.Cohorts(("country",), keys, summary.summarise(p, y, groups=group, group_count=3))
+    found = assess.assess(summary.summarise(p, y), stacked, resamples=20)
+    frame = found.to_frame()
+    assert frame.num_rows == 4
+    assert frame["brier"].to_pylist()[0] == json.loads(found.json())["overall"]["brier"]
+    assert set(frame["country"].to_pylist()[1:]) == {key[0] for key in keys}
+    page = found._repr_html_()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert f"{found.overall.n:,}" in page

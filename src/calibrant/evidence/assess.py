@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
+import pyarrow as pa
 
-from calibrant.evidence import measurement, verdict
+from calibrant.evidence import measurement, notebook, verdict
 from calibrant.stats import cohorts as cohort_stacks
 from calibrant.stats import summary as summaries
 
@@ -92,6 +94,28 @@ class Evidence:
             "overall": self.overall.to_dict(),
             "cohorts": [cohort.to_dict() for cohort in self.cohorts],
         }
+
+    def json(self) -> str:
+        """``to_dict`` as JSON text."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    def to_frame(self) -> pa.Table:
+        """One row for the whole (its cohort fields are null) and one per cohort, with the main numbers as columns."""
+        fields = sorted({field for cohort in self.cohorts for field in cohort.cohort})
+        groups = [({}, self.overall), *((member.cohort, member.measurement) for member in self.cohorts)]
+        rows = [
+            {
+                **{field: names.get(field) for field in fields},
+                **{name: value for name, value in found.to_dict().items() if not isinstance(value, (dict, list))},
+                "slope": found.to_dict()["slope"]["value"],
+                "intercept": found.to_dict()["intercept"]["value"],
+            }
+            for names, found in groups
+        ]
+        return pa.Table.from_pylist(rows)
+
+    def _repr_html_(self) -> str:
+        return notebook.render(self)
 
 
 def assess(

@@ -115,7 +115,7 @@ def recommend(
             fix="bring more rows, or leave the time column out if all rows have one time",
         )
     fields = tuple(rows.cohorts) if by is None else tuple(by)
-    chosen, proposal, reason = _propose(fit, fields, methods=methods, level=level, seed=seed)
+    chosen, proposal, reason = _propose(fit, fields, methods=methods, seed=seed)
     judge = summaries.summarise_rows(held, by=fields)
     cells = judge.overall if judge.cohorts is None else judge.cohorts.summary
     answers = _answers(proposal, cells, judge.cohorts)
@@ -141,12 +141,12 @@ def recommend(
 
 
 def _propose(
-    fit: columns.Rows, fields: tuple[str, ...], *, methods: Sequence[str] | None, level: float, seed: int
+    fit: columns.Rows, fields: tuple[str, ...], *, methods: Sequence[str] | None, seed: int
 ) -> tuple[selection.Selection, kinds.Kind, str]:
     """The map chosen on the fitted rows, by cohort if that is proved better, and why."""
     if not fields:
         chosen = selection.select(
-            fit.scores, fit.labels, weights=fit.weights, times=fit.times, seed=seed, methods=methods, level=level
+            fit.scores, fit.labels, weights=fit.weights, times=fit.times, seed=seed, methods=methods
         )
         return chosen, chosen.calibrator, chosen.reason
     codes, keys = summaries.group_codes([fit.cohorts[field] for field in fields])
@@ -160,7 +160,6 @@ def _propose(
         times=fit.times,
         seed=seed,
         methods=methods,
-        level=level,
     )
     return found.pooled, found.calibrator, f"{found.pooled.reason} {found.reason}"
 
