@@ -20,11 +20,11 @@ COHORTS = 20
 
 def render(evidence: Evidence) -> str:
     """The verdict with its reasons, the whole and the first cohorts."""
-    rows = [["all rows", *_row(evidence.overall)]]
-    for member in evidence.cohorts[:COHORTS]:
-        rows.append(
-            [", ".join(f"{field}={value}" for field, value in member.cohort.items()), *_row(member.measurement)]
-        )
+    named = [
+        (", ".join(f"{field}={value}" for field, value in member.cohort.items()), member.measurement)
+        for member in evidence.cohorts[:COHORTS]
+    ]
+    rows = [[name, *_row(found)] for name, found in [("all rows", evidence.overall), *named]]
     hidden = len(evidence.cohorts) - COHORTS
     more = f"<p>{hidden:,} more cohorts</p>" if hidden > 0 else ""
     reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in evidence.overall.verdict.reasons)
