@@ -50,9 +50,13 @@ class Admission:
         cohorts: Sequence[Mapping[str, str] | None] | None,
         contexts: Sequence[Context | None] | None,
         items: Items,
+        bad: Bad | None = None,
     ) -> batches.Parsed[batches.PredictionBatch]:
-        """Check, mask, digest. ``cohorts`` and ``contexts`` become the columns of that name."""
-        bad: Bad = {}
+        """Check, mask, digest. ``cohorts`` and ``contexts`` become the columns of that name.
+
+        ``bad`` are rows that the reader has already found wrong; their columns hold anything.
+        """
+        bad = {} if bad is None else bad
         low, high = self.stream.scale.range
         _texts(bad, "id", columns.id)
         _time(bad, "at", columns.at_us)
@@ -72,9 +76,11 @@ class Admission:
         batch = batches.of_predictions(columns)
         return batches.Parsed(batch, places, rejected, len(batch) + len(rejected), items.first, items.end)
 
-    def labels(self, columns: event_columns.Labels, items: Items) -> batches.Parsed[batches.LabelBatch]:
-        """Check, digest."""
-        bad: Bad = {}
+    def labels(
+        self, columns: event_columns.Labels, items: Items, bad: Bad | None = None
+    ) -> batches.Parsed[batches.LabelBatch]:
+        """Check, digest. ``bad`` as for predictions."""
+        bad = {} if bad is None else bad
         _texts(bad, "prediction", columns.prediction)
         _time(bad, "at", columns.at_us)
         _number(bad, "value", columns.value, 0.0, 1.0)

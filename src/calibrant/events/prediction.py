@@ -15,8 +15,8 @@ from calibrant.events import refusals, texts, times
 Scalar = str | float | int | bool | None
 NOTHING: Mapping[str, str] = types.MappingProxyType({})
 
-#: Larger numbers are not exact in every reader.
-LARGEST = 2.0**53
+#: Whole numbers beyond are not exact in every reader.
+LARGEST = 2.0**53 - 1
 #: Cohort fields on one event.
 MOST_COHORTS = 32
 

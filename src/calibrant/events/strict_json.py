@@ -133,3 +133,5 @@ REQUIRED: dict[type[msgspec.Struct], frozenset[str]] = {
     structs.Prediction: frozenset({"id", "at", "score"}),
     structs.Label: frozenset({"prediction", "value", "at"}),
 }
+#: The two members that hold members, wherever they come from.
+READERS_BY_NAME: dict[str, Callable[[Any, str], Any]] = {"cohorts": _cohorts, "context": _context}
