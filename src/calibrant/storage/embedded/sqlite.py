@@ -90,12 +90,13 @@ class SqliteDatabase:
                 with faults.told():
                     yield SqliteSession(connection)
                     connection.execute("COMMIT")
-            except failures.StoreError:
+            except failures.StoreFaultError:
                 connection.close()
                 self._writer = None
                 raise
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # a full disk may have rolled it back already
+                    connection.execute("ROLLBACK")
                 raise
 
     @contextmanager

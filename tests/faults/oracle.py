@@ -1,0 +1,59 @@
+"""What must hold of a store after any accident: all that was acknowledged is there once, and nothing is there twice."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+from calibrant.ports import event_log
+from calibrant.storage import embedded
+from calibrant.testing import made_up
+
+CHILD = Path(__file__).with_name("ingest_child.py")
+
+
+def child() -> ModuleType:
+    """The child's module, for the batches that it sends."""
+    if "ingest_child" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("ingest_child", CHILD)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules["ingest_child"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["ingest_child"])
+    return sys.modules["ingest_child"]
+
+
+def check(folder: Path, lines: Iterable[str], *, batches: int, size: int, within: float = 5.0) -> int:
+    """Open the store and compare it with what its writer said; how many predictions it holds."""
+    acknowledged = {tuple(line.split()) for line in lines}
+    begun = time.monotonic()
+    with embedded.open_store(folder) as store:
+        assert time.monotonic() - begun <= within, "restart took too long"
+        return compare(store, acknowledged, batches=batches, size=size)
+
+
+def compare(store: event_log.EventReader, said: set[tuple[str, ...]], *, batches: int, size: int) -> int:
+    """The store holds every acknowledged batch, and of the others all or nothing; each event once and unchanged."""
+    sent = child()
+    told = {row["id"]: row["digest"] for row in made_up.rows(list(store.predictions(sent.STREAM)))}
+    labelled = {row["prediction"]: row["digest"] for row in made_up.rows(list(store.labels(sent.STREAM)))}
+    counts = store.counts(sent.STREAM)
+    assert counts.predictions == len(told) == sum(t.num_rows for t in store.predictions(sent.STREAM))
+    assert counts.labels == len(labelled) == sum(t.num_rows for t in store.labels(sent.STREAM))
+    assert counts.conflicting == 0
+    assert counts.orphans == len(set(labelled) - set(told))
+    for number in range(batches):
+        for kind, made, name, found in (("ack", sent.batch, "id", told), ("lab", sent.labels, "prediction", labelled)):
+            table = made(number, size)
+            there = [one in found for one in table[name].to_pylist()]
+            assert all(there) or (not any(there) and (kind, str(number)) not in said), f"{kind} {number} is lost"
+            if all(there):
+                digests = table["digest"].to_pylist()
+                assert [found.pop(one) for one in table[name].to_pylist()] == digests
+    assert not told, "events that nobody sent"
+    assert not labelled, "labels that nobody sent"
+    return counts.predictions
