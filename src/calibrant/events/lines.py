@@ -25,28 +25,31 @@ class Piece:
 
 
 def pieces(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[Piece]:
-    """Cut the source at line ends; blank lines are no items, but count as places."""
+    """Cut the source at line ends; blank lines are no items, but count as places.
+
+    ``end`` is always the beginning of a line (or the end of the input): reading can go on from there.
+    """
     rest, place, end, skipping = b"", 0, 0, False
     for block in _blocks(source):
+        fresh = block.removeprefix(BOM) if end == 0 else block
         end += len(block)
-        too_long: list[int] = []
-        first = place
+        first, too_long = place, []
         if skipping:
-            _, newline, block = block.partition(b"\n")
+            _, newline, fresh = fresh.partition(b"\n")
             if not newline:
                 continue
-            skipping, place = False, place + 1
-        whole, newline, tail = (rest + block).rpartition(b"\n")
+            skipping, too_long, place = False, [place], place + 1
+        whole, newline, rest = (rest + fresh).rpartition(b"\n")
         lines = whole.split(b"\n") if newline else []
-        rest = tail
         piece = _piece(first, lines, place, too_long, end - len(rest))
         place += len(lines)
         if len(rest) > LONGEST:
-            piece.too_long.append(place)
             rest, skipping = b"", True
         if piece.lines or piece.too_long:
             yield piece
-    if rest.strip():
+    if skipping:
+        yield Piece(place, [], [], [place], end)
+    elif rest.strip():
         yield _piece(place, [rest], place, [], end)
 
 
@@ -62,13 +65,10 @@ def _piece(first: int, lines: list[bytes], place: int, too_long: list[int], end:
 
 
 def _blocks(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks of at most ``BLOCK`` bytes, without a byte order mark at the very start."""
-    fresh = True
+    """Blocks of at most ``BLOCK`` bytes."""
     for large in _raw(source):
         for start in range(0, len(large), BLOCK):
-            block = large[start : start + BLOCK]
-            yield block.removeprefix(BOM) if fresh else block
-            fresh = False
+            yield large[start : start + BLOCK]
 
 
 def _raw(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[bytes]:
