@@ -36,12 +36,12 @@ def summarise_rows(
     if rows.weights is not None and not rows.weights.all():
         rows = rows.where(rows.weights > 0.0)
     p = rows.probabilities
-    overall = summary.summarise(p, rows.labels, weights=rows.weights, grid=grid)
     if not fields:
-        return Summarised(overall, None)
+        return Summarised(summary.summarise(p, rows.labels, weights=rows.weights, grid=grid), None)
     codes, keys = group_codes([rows.cohorts[field] for field in fields])
     stacked = summary.summarise(p, rows.labels, weights=rows.weights, groups=codes, group_count=len(keys), grid=grid)
-    return Summarised(overall, cohorts.Cohorts(fields, keys, stacked))
+    by_cohort = cohorts.Cohorts(fields, keys, stacked)
+    return Summarised(by_cohort.pooled(), by_cohort)
 
 
 def group_codes(encoded: Sequence[columns.Encoded]) -> tuple[NDArray[np.int64], tuple[cohorts.Key, ...]]:

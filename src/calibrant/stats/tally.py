@@ -67,7 +67,10 @@ def of_bits(p: Floats, y: NDArray[np.int8], detail: Detail) -> Cells:
             columns[0] += np.bincount(index, block, size)
             columns[1] += np.bincount(index, np.multiply(block, block, out=work.u[: len(block)]), size)
             columns[2] += np.bincount(index, _log_loss(block, bits, work), size)
-    used, sums, n = _fold(counts, columns)
+    pairs = counts.reshape(-1, 2)
+    used = np.flatnonzero(pairs.any(axis=1))
+    first, square, loss = (column.reshape(-1, 2)[used] for column in columns)
+    sums, n = _fold(pairs[used], first, loss, square)
     if detail == "counts":
         center = score_grid.geometry().center[used]
         clipped = np.clip(center, EPSILON, 1.0 - EPSILON)
@@ -93,24 +96,25 @@ def of_bits_by_group(p: Floats, y: NDArray[np.int8], codes: Ints, count: int) ->
         index[part] += bits
         loss[part] = _log_loss(block, bits, work)
     size = 2 * count * score_grid.CELLS
-    columns = np.empty((3, size))
     counts = np.bincount(index, minlength=size)
-    columns[0] = np.bincount(index, p, size)
-    columns[2] = np.bincount(index, loss, size)
-    columns[1] = np.bincount(index, np.multiply(p, p, out=loss), size)
-    used, sums, n = _fold(counts, columns)
+    used = np.flatnonzero(counts[0::2] + counts[1::2])
+
+    def pairs(values: Floats) -> Floats:
+        """Sums by cell and label of the occupied cells, (k, 2)."""
+        return np.asarray(np.bincount(index, values, size).reshape(-1, 2)[used])
+
+    by_label = [pairs(p), pairs(loss), pairs(np.multiply(p, p, out=loss))]
+    sums, n = _fold(counts.reshape(-1, 2)[used], *by_label)
     starts = np.searchsorted(used, np.arange(count) * score_grid.CELLS)
     return Cells(used % score_grid.CELLS, n, sums, starts)
 
 
-def _fold(counts: Ints, columns: Floats) -> tuple[Ints, Floats, Ints]:
-    """From bins by 2 * cell + label to the occupied cells, their nine sums and their counts."""
-    zeros, ones = counts[0::2], counts[1::2]
-    used = np.flatnonzero(zeros + ones)
-    label_sums = ones[used].astype(np.float64)
-    n = zeros[used] + ones[used]
-    p1, p2, loss = (columns[:, 0::2] + columns[:, 1::2])[:, used]
-    return used, np.stack([n, label_sums, label_sums, p1, p2, columns[0, 1::2][used], n, p1 - p2, loss]), n
+def _fold(counts: Ints, p: Floats, loss: Floats, square: Floats) -> tuple[Floats, Ints]:
+    """The nine sums and the counts of cells, from sums by cell and label, each (k, 2)."""
+    ones = counts[:, 1].astype(np.float64)
+    n = counts.sum(axis=1)
+    first, second = p.sum(axis=1), square.sum(axis=1)
+    return np.stack([n, ones, ones, first, second, p[:, 1], n, first - second, loss.sum(axis=1)]), n
 
 
 def _log_loss(p: Floats, y: NDArray[np.int8], work: score_grid.Workspace) -> Floats:
