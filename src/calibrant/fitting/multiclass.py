@@ -91,7 +91,7 @@ def fit_vector(
     Examples
     --------
     >>> scores = np.repeat([[0.6, 0.2, 0.2], [0.2, 0.6, 0.2], [0.2, 0.2, 0.6]], 20, axis=0)
-    >>> labels = np.tile([0, 0, 1, 2], 15)
+    >>> labels = np.repeat([0, 1, 2, 0, 1, 2, 0, 1, 2], [14, 3, 3, 8, 9, 3, 8, 3, 9])
     >>> fit_vector(scores, labels).apply(scores).mean(axis=0).round(4)   # the base rates
     array([0.5 , 0.25, 0.25])
     """
