@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from calibrant.cli import console, options
+from calibrant.cli import console, options, streams
 
 if TYPE_CHECKING:
     from calibrant.evidence.assess import Evidence
@@ -21,12 +21,14 @@ SHOWN = 20
 Examples:
   calibrant check preds.csv --score p --label y
   calibrant check 'day-*.parquet' --score p --label y --cohort country --tolerance .01 --json
+  calibrant check --stream fraud --from 2026-03-01 --as-of 2026-06-01
 
 \b
 Exit codes: 0 calibrated, 1 miscalibrated, 2 wrong use or bad input, 3 not enough data to tell.""",
 )
-@options.FILES
-@options.DATA
+@options.FILES_IF_ANY
+@streams.SOURCE
+@options.DATA_IF_FILES
 @options.JUDGING
 @options.SEED
 @options.JSON
@@ -34,10 +36,15 @@ def command(files: tuple[str, ...], tolerance: float, level: float, seed: int, a
     """Are the scores calibrated? Measures the whole and every cohort, each number with its uncertainty.
 
     FILE is CSV, JSON lines or Parquet, a quoted pattern, or - for standard input; several are read as one.
+    Instead of files, --stream NAME takes the matured pairs of a stream, by its model and declared cohorts.
     """
     from calibrant.evidence import assess
     from calibrant.frames import summaries
 
+    asked, data = streams.split(files, data)
+    if asked is not None:
+        evidence = asked.assessed(tolerance=tolerance, level=level, seed=seed).evidence
+        return told(evidence, as_json=as_json)
     rows = options.Data(**data).read(files)
     summed = summaries.summarise_rows(rows)
     evidence = assess.assess(
@@ -48,6 +55,11 @@ def command(files: tuple[str, ...], tolerance: float, level: float, seed: int, a
         seed=seed,
         about=about(rows),
     )
+    return told(evidence, as_json=as_json)
+
+
+def told(evidence: Evidence, *, as_json: bool) -> int:
+    """Print the evidence; the exit code."""
     if as_json:
         console.emit_json(evidence.to_dict())
     else:
@@ -89,6 +101,8 @@ def show(evidence: Evidence) -> None:
     console.out().print(f"{overall['verdict'].upper()}  n = {overall['n']:,}", style="bold")
     for reason in overall["reasons"]:
         click.echo(f"  {reason}")
+    for line in streams.provenance(evidence.about):
+        click.echo(f"  {line}")
     click.echo()
     console.table("", ("measure", "value", "interval"), list(_measures(overall)), text_columns=1)
     if evidence.cohorts:

@@ -60,9 +60,8 @@ def all_of(*decorators: Callable[[Command], Command]) -> Callable[[Command], Com
 
 FILES = click.argument("files", metavar="FILE...", nargs=-1, required=True)
 
-DATA = all_of(
-    click.option("--score", required=True, metavar="COL", help="Column of scores."),
-    click.option("--label", required=True, metavar="COL", help="Column of outcomes: 0/1 or true/false."),
+_SCORE_AND_LABEL = (("--score", "Column of scores."), ("--label", "Column of outcomes: 0/1 or true/false."))
+_OTHER_DATA = all_of(
     click.option("--weight", metavar="COL", help="Column of row weights, not negative."),
     click.option("--cohort", "cohorts", metavar="COL", multiple=True, help="Cohort column; several are crossed."),
     click.option("--time", metavar="COL", help="Column of times: ISO 8601 or timestamps."),
@@ -82,6 +81,13 @@ DATA = all_of(
     ),
     click.option("--skip-bad-rows", is_flag=True, help="Leave out rows that fail a check, and count them."),
 )
+
+DATA = all_of(
+    *(click.option(name, required=True, metavar="COL", help=says) for name, says in _SCORE_AND_LABEL), _OTHER_DATA
+)
+#: The same where ``--stream`` may take the place of files; ``streams.split`` asks for what is missing then.
+FILES_IF_ANY = click.argument("files", metavar="[FILE...]", nargs=-1)
+DATA_IF_FILES = all_of(*(click.option(name, metavar="COL", help=says) for name, says in _SCORE_AND_LABEL), _OTHER_DATA)
 
 JUDGING = all_of(
     click.option(

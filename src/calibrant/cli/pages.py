@@ -26,7 +26,7 @@ SOFTWARE = ("calibrant", "numpy", "scipy")
 
 
 def compose(
-    rows: Rows,
+    rows: Rows | None,
     summed: Summarised,
     evidence: assess.Evidence,
     *,
@@ -35,10 +35,15 @@ def compose(
     next_steps: Sequence[str],
     made_at: str,
     change: drift.Drift | None = None,
+    caption: reliability.Caption | None = None,
 ) -> page.Report:
-    """Everything the page shows; equal rows and seeds give equal pages but for ``made_at``."""
+    """Everything the page shows; equal rows and seeds give equal pages but for ``made_at``.
+
+    ``caption`` says where the rows come from when they are not at hand.
+    """
     rng = np.random.default_rng(evidence.seed)
-    caption = _caption(rows)
+    if caption is None:
+        caption = reliability.Caption() if rows is None else _caption(rows)
     return page.Report(
         title=title,
         evidence=evidence,

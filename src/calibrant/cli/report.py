@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant import errors
-from calibrant.cli import check, console, options
+from calibrant.cli import check, console, options, streams
 
 if TYPE_CHECKING:
     from calibrant.evidence.recommend import Recommendation
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 Examples:
   calibrant report preds.parquet --score p --label y -o report.html
   calibrant report 'day-*.csv' --score p --label y --cohort country --time at -o report.html
+  calibrant report --stream fraud --from 2026-03-01 -o report.html
 
 \b
 Exit codes: 0 calibrated, 1 miscalibrated, 2 wrong use or bad input (nothing is written), 3 not enough
 data to tell (below 50 rows nothing is written).""",
 )
-@options.FILES
-@options.DATA
+@options.FILES_IF_ANY
+@streams.SOURCE
+@options.DATA_IF_FILES
 @options.JUDGING
 @click.option("-o", "--output", required=True, metavar="OUT", help="The page to write: report.html.")
 @click.option("--title", metavar="TEXT", help="Title of the page; the source by default.")
@@ -48,10 +50,15 @@ def command(
     """Write one self-contained HTML page: diagram, numbers, cohorts, and what to do, proved on held-out rows.
 
     FILE is CSV, JSON lines or Parquet, a quoted pattern, or - for standard input; several are read as one.
+    Instead of files, --stream NAME takes the matured pairs of a stream; its page comes without advice.
     """
     from calibrant.evidence import assess
     from calibrant.frames import measurable, summaries
 
+    asked, data = streams.split(files, data)
+    if asked is not None:
+        answer = asked.assessed(tolerance=tolerance, level=level, seed=seed)
+        return of_stream(answer, output=output, title=title, as_json=as_json)
     rows = options.Data(**data).read(files)
     summed = summaries.summarise_rows(rows)
     evidence = assess.assess(
@@ -78,6 +85,37 @@ def command(
     return check.conclude(evidence)
 
 
+def of_stream(answer: streams.Answer, *, output: str, title: str | None, as_json: bool) -> int:
+    """The page of a stream's matured pairs."""
+    from calibrant.evidence import reliability
+    from calibrant.frames import measurable
+
+    evidence, about = answer.evidence, answer.evidence.about
+    if answer.summed.overall.effective_n[0] < measurable.FEW:
+        return check.conclude(evidence)
+    from calibrant.cli import pages
+
+    made = pages.compose(
+        None,
+        answer.summed,
+        evidence,
+        title=title or f"Calibration of {about['source']}",
+        advice=None,
+        next_steps=next_steps(evidence.verdict, None, measured=False),
+        made_at=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        caption=reliability.Caption(
+            matured=answer.found.counts.matured_share,
+            window=" to ".join(str(about[name] or "…") for name in ("first_time", "last_time")),
+            data_cutoff=str(about["as_of"]),
+        ),
+    )
+    pages.write(made, output)
+    console.talk(f"wrote {output}")
+    if as_json:
+        console.emit_json(evidence.to_dict())
+    return check.conclude(evidence)
+
+
 def recommended(rows: Rows, *, tolerance: float, level: float, seed: int) -> Recommendation | None:
     """The advice of the page, or None where these rows allow none; the reason is told on standard error."""
     from calibrant.evidence import recommend
@@ -89,8 +127,8 @@ def recommended(rows: Rows, *, tolerance: float, level: float, seed: int) -> Rec
         return None
 
 
-def next_steps(verdict: str, proposal: Recommendation | None) -> tuple[str, ...]:
-    """What to do next, as the page says it."""
+def next_steps(verdict: str, proposal: Recommendation | None, *, measured: bool = True) -> tuple[str, ...]:
+    """What to do next, as the page says it; ``measured``: whether a recommendation was looked for."""
     if proposal is not None and proposal.action == "apply":
         return (
             "calibrant recommend FILE … -o calibrator.json: writes the map that was proved here",
@@ -99,6 +137,8 @@ def next_steps(verdict: str, proposal: Recommendation | None) -> tuple[str, ...]
         )
     if verdict == "insufficient":
         return ("Collect more labelled rows; the reasons above say how many would decide.",)
+    if verdict == "miscalibrated" and not measured:
+        return ("calibrant recommend FILE … on labelled rows of this window: looks for a map and proves it.",)
     if verdict == "miscalibrated":
         return ("No map gained on held-out rows: look at the cohorts, at drift, and at the model itself.",)
     return ("Nothing to repair. Check again when the next labels have arrived.",)

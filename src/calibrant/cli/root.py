@@ -10,7 +10,10 @@ import click
 from calibrant import errors
 from calibrant.cli import console
 
-COMMANDS = ("check", "report", "recommend", "transform", "drift", "export", "demo")
+COMMANDS = (
+    "check", "report", "recommend", "transform", "drift", "export", "demo",
+    "init", "lint", "ingest", "labels", "status", "label-tasks", "verify-summaries",
+)  # fmt: skip
 
 
 class ReaderGone(Exception):
@@ -26,7 +29,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        module: Any = importlib.import_module(f"calibrant.cli.{cmd_name}")
+        module: Any = importlib.import_module(f"calibrant.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

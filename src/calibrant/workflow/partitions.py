@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, Self, TypeAlias
 
 import numpy as np
 
@@ -45,6 +45,16 @@ class Reads(event_log.EventReader, Protocol):
     def partitions(self, stream: str, key: kept_summaries.SummaryKey) -> tuple[kept_summaries.KeptSummary, ...]:
         """As in ``KeptSummaries``."""
         ...
+
+
+class ReadStore(Reads, Protocol):
+    """An opened store that cannot be written to."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *failure: object) -> None: ...
 
 
 class Store(event_log.EventLog, kept_summaries.KeptSummaries, Protocol):
