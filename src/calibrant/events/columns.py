@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,24 +43,22 @@ class Predictions:
 
     def digests(self) -> list[bytes]:
         """As ``Prediction.digest``, for all rows at once; members in the order of RFC 8785."""
-        return _digests(
-            [
-                _texts("arm", self.arm, first=True),
-                _texts("artifact", self.artifact, first=True),
-                _whole("at", self.at_us, lead=""),
-                _objects("cohorts", self.cohorts),
-                _objects("context", self.context),
-                _texts("decision", self.decision),
-                [',"id":' + quoted for quoted in map(texts.quoted, self.id)],
-                _texts("model", self.model),
-                _numbers("score", self.score),
-                _numbers("served", self.served),
-                _numbers("threshold", self.threshold),
-                _texts("trace", self.trace),
-                _texts("unit", self.unit),
-                _numbers("weight", self.weight, silent=1.0),
-            ]
-        )
+        body = _Body()
+        body.texts("arm", self.arm, leading=True)
+        body.texts("artifact", self.artifact, leading=True)
+        body.all('"at":%d', self.at_us.tolist())
+        body.objects("cohorts", self.cohorts)
+        body.objects("context", self.context)
+        body.texts("decision", self.decision)
+        body.all(',"id":%s', map(texts.quoted, self.id))
+        body.texts("model", self.model)
+        body.numbers("score", self.score)
+        body.numbers("served", self.served)
+        body.numbers("threshold", self.threshold)
+        body.texts("trace", self.trace)
+        body.texts("unit", self.unit)
+        body.numbers("weight", self.weight, silent=1.0)
+        return body.digests()
 
 
 @dataclass(slots=True)
@@ -77,59 +76,79 @@ class Labels:
 
     def digests(self) -> list[bytes]:
         """As ``Label.digest``, for all rows at once; members in the order of RFC 8785."""
-        return _digests(
-            [
-                _whole("at", self.at_us, lead=""),
-                _whole("observed", self.observed_us, silent=NO_TIME),
-                [',"prediction":' + quoted for quoted in map(texts.quoted, self.prediction)],
-                _numbers("propensity", self.propensity),
-                _whole("revision", self.revision, silent=0),
-                _texts("source", self.source),
-                _numbers("value", self.value),
-                _numbers("weight", self.weight, silent=1.0),
-            ]
-        )
+        body = _Body()
+        body.all('"at":%d', self.at_us.tolist())
+        body.times("observed", self.observed_us)
+        body.all(',"prediction":%s', map(texts.quoted, self.prediction))
+        body.numbers("propensity", self.propensity)
+        body.whole("revision", self.revision)
+        body.texts("source", self.source)
+        body.numbers("value", self.value)
+        body.numbers("weight", self.weight, silent=1.0)
+        return body.digests()
 
 
-def _digests(pieces: list[list[str] | None]) -> list[bytes]:
-    said = [piece for piece in pieces if piece is not None]
-    sha256 = hashlib.sha256
-    bodies: Iterator[tuple[str, ...]] = zip(*said, strict=True)
-    return [sha256(("{" + "".join(body) + "}").encode()).digest()[:16] for body in bodies]
+class _Body:
+    """The canonical bodies of many events, member by member: what all rows share is written once.
+
+    Members before ``at``, which every event has, end with a comma; those after it begin with one.
+    """
+
+    def __init__(self) -> None:
+        self._template: list[str] = []
+        self._columns: list[Iterable[str] | Iterable[int]] = []
+
+    def digests(self) -> list[bytes]:
+        template, sha256 = "{" + "".join(self._template) + "}", hashlib.sha256
+        bodies = map(template.__mod__, zip(*self._columns, strict=True))
+        return [sha256(body.encode()).digest()[:16] for body in bodies]
+
+    def all(self, form: str, column: Iterable[str] | Iterable[int]) -> None:
+        """A member that every row has, ``form`` with one place for it."""
+        self._template.append(form)
+        self._columns.append(column)
+
+    def texts(self, name: str, column: Sequence[str | None] | None, *, leading: bool = False) -> None:
+        if column is None:
+            return
+        head, tail = (f'"{name}":', ",") if leading else (f',"{name}":', "")
+        written = {text: head + texts.quoted(text) + tail if text else "" for text in set(column)}
+        if len(written) == 1:
+            self._same(next(iter(written.values())))
+        else:
+            self.all("%s", [written[text] for text in column])
+
+    def objects(self, name: str, column: Sequence[str] | None) -> None:
+        if column is not None:
+            if "{}" in column:
+                self.all("%s", ["" if text == "{}" else f',"{name}":{text}' for text in column])
+            else:
+                self.all(f',"{name}":%s', column)
+
+    def numbers(self, name: str, column: Numbers | None, *, silent: float | None = None) -> None:
+        if column is None or not len(column):
+            return
+        head, number = f',"{name}":', canonical.number
+        if (column == column[0]).all():
+            self._same("" if column[0] == silent else head + number(float(column[0])))
+        elif silent is None and _plain(column):
+            self.all(head + "%s", msgspec.json.encode(column.tolist()).decode()[1:-1].split(","))
+        else:
+            self.all("%s", ["" if x != x or x == silent else head + number(x) for x in column.tolist()])
+
+    def times(self, name: str, column: NDArray[np.int64] | None) -> None:
+        if column is not None:
+            self.all("%s", ["" if us == NO_TIME else f',"{name}":{us}' for us in column.tolist()])
+
+    def whole(self, name: str, column: NDArray[np.int64] | None) -> None:
+        if column is not None and column.any():
+            self.all("%s", [f',"{name}":{count}' if count else "" for count in column.tolist()])
+
+    def _same(self, text: str) -> None:
+        self._template.append(text.replace("%", "%%"))
 
 
-def _texts(name: str, column: Sequence[str | None] | None, *, first: bool = False) -> list[str] | None:
-    """Members that come before ``at`` end with a comma, those after it begin with one."""
-    if column is None:
-        return None
-    head, tail = (f'"{name}":', ",") if first else (f',"{name}":', "")
-    written = {text: head + texts.quoted(text) + tail if text else "" for text in set(column)}
-    return [written[text] for text in column]
-
-
-def _objects(name: str, column: Sequence[str] | None) -> list[str] | None:
-    if column is None:
-        return None
-    return ["" if text == "{}" else f',"{name}":{text}' for text in column]
-
-
-def _numbers(name: str, column: Numbers | None, *, silent: float | None = None) -> list[str] | None:
-    """Shortest digits as ECMAScript writes them, which between 1e-4 and 1e16 are Python's without a final ``.0``."""
-    if column is None:
-        return None
-    head, number = f',"{name}":', canonical.number
-    if len(column) and (column == column[0]).all():
-        return ["" if column[0] == silent else head + number(float(column[0]))] * len(column)
+def _plain(column: Numbers) -> bool:
+    """Whether the shortest digits of all are written alike by every JSON writer: no exponents, no whole numbers."""
     size = np.abs(column)
-    if silent is None and ((size >= 1e-4) & (size < 1e16)).all():
-        return [head + (text[:-2] if text[-2:] == ".0" else text) for text in map(repr, column.tolist())]
-    return ["" if x != x or x == silent else head + number(x) for x in column.tolist()]
-
-
-def _whole(
-    name: str, column: NDArray[np.int64] | None, *, lead: str = ",", silent: int | None = None
-) -> list[str] | None:
-    if column is None:
-        return None
-    head = f'{lead}"{name}":'
-    return ["" if us == silent else head + str(us) for us in column.tolist()]
+    return bool(((size >= 1e-4) & (size < 1e15) & (column != np.trunc(column))).all())
