@@ -104,7 +104,8 @@ class Project:
         if self.server is not None:
             from calibrant.storage import postgres
 
-            return postgres.open_reader(self.server)
+            # a server lets everybody read and write at once
+            return postgres.open_store(self.server)
         from calibrant.storage import embedded
 
         return embedded.open_reader(self.folder / "store")

@@ -180,8 +180,8 @@ class _Rows(io.RawIOBase):
     """CSV with a header as JSON lines; ``cohorts.NAME`` and ``context.NAME`` are members of those objects."""
 
     def __init__(self, stream: IO[bytes], kind: Kind) -> None:
-        self._stream = stream
-        self._lines = _json_lines(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline=""), kind)
+        self._text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
+        self._lines = _json_lines(self._text, kind)
         self._rest = b""
 
     def read(self, size: int = -1) -> bytes:
@@ -198,7 +198,7 @@ class _Rows(io.RawIOBase):
         return whole[:cut]
 
     def close(self) -> None:
-        self._stream.close()
+        self._text.close()
         super().close()
 
 
