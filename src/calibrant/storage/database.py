@@ -61,8 +61,8 @@ class Database(Protocol):
         """A transaction that sees one state, however long it lasts."""
         ...
 
-    def shred(self) -> None:
-        """Overwrite what was deleted, where the database can; does nothing while a reader is in the way."""
+    def shred(self) -> bool:
+        """Overwrite what was deleted, where the database can; False while a reader is in the way."""
         ...
 
     def close(self) -> None: ...

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Final, Literal
 
+from calibrant import errors
+
 Dialect = Literal["sqlite", "postgres"]
 
 _HEAD: Final = re.compile(r"^-- name: (\w+)(?: \[(\w+)\])?$", re.MULTILINE)
-_NAMED: Final = re.compile(r"(?<![:\w]):([a-z_]+)")
+_NAMED: Final = re.compile(r"(?<![:\w]):([a-z_0-9]+)")
 _FOLDER: Final = resources.files(__package__) / "sql"
 
 
@@ -37,6 +39,18 @@ def migrations(dialect: Dialect) -> tuple[str, ...]:
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
     texts = [(folder / name).read_text(encoding="utf-8") for name in names]
     return tuple(text if dialect == "sqlite" else text.replace(" WITHOUT ROWID", "") for text in texts)
+
+
+def check_version(version: int, *, dialect: Dialect, exact: bool) -> None:
+    """UsageError (CAL-865) for a schema that this version of Calibrant cannot read."""
+    newest = len(migrations(dialect))
+    if version > newest or (exact and version < newest):
+        raise errors.UsageError(
+            "CAL-865",
+            f"this store has schema version {version}, this Calibrant works with {newest}",
+            cause="another version of Calibrant wrote it",
+            fix="open it once for writing to bring it up" if version < newest else "use that version, or a newer one",
+        )
 
 
 def _in_style(body: str, dialect: Dialect) -> str:

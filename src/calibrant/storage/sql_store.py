@@ -185,9 +185,9 @@ class SqlStore(SqlReads):
     def forget_unit(self, stream: str, unit: str) -> int:
         with self._writing(stream, -reading.EVER) as open_now:
             removed = removal.forget_unit(open_now, self._house, stream, unit, salt=self._salt)
+            open_now.session.run("add_setting", name="shred", value="due")
             open_now.save()
         self._sweep()
-        self._database.shred()
         return removed
 
     def put(self, stream: str, key: kept_summaries.SummaryKey, kept: kept_summaries.KeptSummary) -> bool:
@@ -195,9 +195,13 @@ class SqlStore(SqlReads):
             return summaries.put(open_now.session, open_now.row.stream_id, key, kept)
 
     def _sweep(self) -> None:
-        """Remove doomed files unless a reader may still hold them: then at the next occasion."""
+        """Remove doomed files and overwrite erased bytes, unless a reader holds them: then at the next occasion."""
         with self._database.read() as session:
             doomed = [file for (file,) in session.rows("doomed")]
+            due = session.rows("setting", name="shred")
+        if due and self._database.shred():
+            with self._database.write() as session:
+                session.run("forget_setting", name="shred")
         gone = self._database.sealed.sweep(doomed) if doomed else None
         if gone:
             with self._database.write() as session:

@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from calibrant.ports import failures
 
+#: These say that we are wrong, not the disk: a statement that cannot be, a key that is there already.
+_OURS = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_MISMATCH})
+
 
 @contextmanager
 def told() -> Iterator[None]:
@@ -18,6 +21,8 @@ def told() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _OURS:
+            raise
         raise of_sqlite(error) from error
     except (OSError, pa.ArrowException) as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):

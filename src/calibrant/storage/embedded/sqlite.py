@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from calibrant import errors
 from calibrant.ports import failures
 from calibrant.storage import database, documents
 from calibrant.storage.embedded import faults, segments
@@ -31,16 +30,20 @@ class SqliteSession:
         self._statements = documents.statements("sqlite")
 
     def rows(self, name: str, /, **parameters: Any) -> list[database.Row]:
-        return self._connection.execute(self._statements[name], _ready(parameters)).fetchall()
+        with faults.told():
+            return self._connection.execute(self._statements[name], _ready(parameters)).fetchall()
 
     def run(self, name: str, /, **parameters: Any) -> int:
-        return self._connection.execute(self._statements[name], _ready(parameters)).rowcount
+        with faults.told():
+            return self._connection.execute(self._statements[name], _ready(parameters)).rowcount
 
     def many(self, name: str, rows: Iterable[Sequence[Any]], /) -> None:
-        self._connection.executemany(self._statements[name], rows)
+        with faults.told():
+            self._connection.executemany(self._statements[name], rows)
 
     def insert_new(self, name: str, rows: Sequence[Sequence[Any]], /) -> int:
-        return self._connection.executemany(self._statements[name], rows).rowcount if rows else 0
+        with faults.told():
+            return self._connection.executemany(self._statements[name], rows).rowcount if rows else 0
 
 
 class SqliteDatabase:
@@ -87,8 +90,8 @@ class SqliteDatabase:
                 connection = self._writer or self._recover()
                 connection.execute("BEGIN IMMEDIATE")
             try:
+                yield SqliteSession(connection)
                 with faults.told():
-                    yield SqliteSession(connection)
                     connection.execute("COMMIT")
             except failures.StoreFaultError:
                 connection.close()
@@ -103,24 +106,22 @@ class SqliteDatabase:
     def read(self) -> Iterator[SqliteSession]:
         """One state of the database and of the segments it names."""
         address = f"{self._path.resolve().as_uri()}?mode=ro"
-        with (
-            self.sealed.held(),
-            faults.told(),
-            closing(sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)) as connection,
-        ):
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-            connection.execute("BEGIN")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            check_version(version, exact=True)
+        with self.sealed.held(), closing(_connected(address)) as connection:
+            with faults.told():
+                connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+                connection.execute("BEGIN")
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+            documents.check_version(version, dialect="sqlite", exact=True)
             yield SqliteSession(connection)
 
-    def shred(self) -> None:
+    def shred(self) -> bool:
         """Rewrite the database without what was deleted and empty the log; a reader in the way delays it."""
         with self._turn, self.sealed.alone() as alone, faults.told():
             connection = self._writer or self._recover()
             if alone:
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return alone
 
     def migrate(self, upto: int | None = None) -> None:
         """Bring the schema up to the newest version (or ``upto``), each step in a transaction of its own."""
@@ -128,7 +129,7 @@ class SqliteDatabase:
         with self._turn, faults.told():
             connection = self._writer or self._recover()
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            check_version(version, exact=False)
+            documents.check_version(version, dialect="sqlite", exact=False)
             for number, script in enumerate(scripts[:upto], 1):
                 if number > version:
                     connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
@@ -141,16 +142,9 @@ class SqliteDatabase:
                 self._writer = None
 
 
-def check_version(version: int, *, exact: bool) -> None:
-    """UsageError (CAL-865) for a schema that this version of Calibrant cannot read."""
-    newest = len(documents.migrations("sqlite"))
-    if version > newest or (exact and version < newest):
-        raise errors.UsageError(
-            "CAL-865",
-            f"this store has schema version {version}, this Calibrant works with {newest}",
-            cause="another version of Calibrant wrote it",
-            fix="open it once for writing to bring it up" if version < newest else "use that version, or a newer one",
-        )
+def _connected(address: str) -> sqlite3.Connection:
+    with faults.told():
+        return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def _ready(parameters: dict[str, Any]) -> dict[str, Any]:

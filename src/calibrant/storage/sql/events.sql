@@ -6,6 +6,9 @@ SELECT value FROM settings WHERE name = :name
 -- name: add_setting
 INSERT INTO settings (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING
 
+-- name: forget_setting
+DELETE FROM settings WHERE name = :name
+
 -- name: streams
 SELECT name FROM streams ORDER BY name
 
