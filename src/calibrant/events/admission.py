@@ -90,8 +90,8 @@ class Admission:
             _time(bad, "observed", columns.observed_us, columns.observed_us != event_columns.NO_TIME)
         _texts(bad, "source", columns.source, empty=True)
         if columns.revision is not None:
-            outside = (columns.revision < 0) | (columns.revision > LAST_REVISION)
-            _mark(bad, "revision", outside, refusals.OUT_OF_RANGE)
+            _mark(bad, "revision", columns.revision > LAST_REVISION, refusals.NOT_A_NUMBER)
+            _mark(bad, "revision", columns.revision < 0, refusals.OUT_OF_RANGE)
         _number(bad, "weight", columns.weight, 0.0, np.inf, above=True)
         _number(bad, "propensity", columns.propensity, 0.0, 1.0, above=True)
         columns, places, rejected = _good(bad, columns, len(columns.prediction), items)

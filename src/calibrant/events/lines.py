@@ -10,6 +10,8 @@ from typing import IO
 LONGEST = 1 << 16
 #: Bytes read at a time: what one piece holds in memory, and roughly what is stored at once.
 BLOCK = 1 << 19
+#: Lines of one piece, for a flood of very short ones.
+MOST = 1 << 14
 BOM = b"\xef\xbb\xbf"
 
 
@@ -30,7 +32,7 @@ def pieces(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[Piece]:
     ``end`` is always the beginning of a line (or the end of the input): reading can go on from there.
     """
     rest, place, end, skipping = b"", 0, 0, False
-    for block in _blocks(source):
+    for block, last in _blocks(source):
         fresh = block.removeprefix(BOM) if end == 0 else block
         end += len(block)
         first, too_long = place, []
@@ -39,9 +41,17 @@ def pieces(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[Piece]:
             if not newline:
                 continue
             skipping, too_long, place = False, [place], place + 1
+        if last and fresh[-1:] != b"\n":
+            fresh += b"\n"
         whole, newline, rest = (rest + fresh).rpartition(b"\n")
         lines = whole.split(b"\n") if newline else []
-        piece = _piece(first, lines, place, too_long, end - len(rest))
+        stop = end - len(rest)
+        while len(lines) > MOST:
+            some, lines = lines[:MOST], lines[MOST:]
+            yield _piece(first, some, place, too_long, stop - sum(map(len, lines)) - len(lines))
+            place, too_long = place + MOST, []
+            first = place
+        piece = _piece(first, lines, place, too_long, stop)
         place += len(lines)
         if len(rest) > LONGEST:
             rest, skipping = b"", True
@@ -64,11 +74,11 @@ def _piece(first: int, lines: list[bytes], place: int, too_long: list[int], end:
     return Piece(first, kept, places, too_long, end)
 
 
-def _blocks(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks of at most ``BLOCK`` bytes."""
+def _blocks(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Blocks of at most ``BLOCK`` bytes, and whether one is surely the last: of bytes it is known, of a pipe not."""
     for large in _raw(source):
         for start in range(0, len(large), BLOCK):
-            yield large[start : start + BLOCK]
+            yield large[start : start + BLOCK], large is source and start + BLOCK >= len(large)
 
 
 def _raw(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[bytes]:

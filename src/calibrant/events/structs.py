@@ -160,7 +160,7 @@ def _times(values: list[Any]) -> NDArray[np.int64]:
 
 
 def _revisions(values: list[int | None] | None) -> NDArray[np.int64] | None:
-    """Whole numbers; those too large for 64 bits become -1, which is refused as they are."""
+    """Whole numbers, cut off at the ends of 64 bits, which are refused as what lies beyond them would be."""
     if values is None:
         return None
-    return np.array([0 if one is None else one if abs(one) < 2**63 else -1 for one in values], dtype=np.int64)
+    return np.array([0 if one is None else max(min(one, 2**63 - 1), -1) for one in values], dtype=np.int64)
