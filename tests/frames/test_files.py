@@ -58,7 +58,7 @@ def test_patterns_are_sorted(tmp_path: Path) -> None:
         ("a.jsonl", b'{"p": 0.1, "y": 1}\n{"p": 0.1, "y"\n', "CAL-106"),
         ("a.jsonl", b'{"p": 0.1, "y": 1}\n[1, 2]\n', "CAL-106"),
         ("a.csv", b"p,y\n0.1,\xff\n", "CAL-108"),
-        ("a.csv.gz", gzip.compress(b"p,y\n0.1,1\n" * 500)[:40], "CAL-108"),
+        ("a.csv.gz", gzip.compress(b"p,y\n0.1,1\n" * 500, mtime=0)[:40], "CAL-108"),
         ("a.csv", b"p,p,y\n0.1,0.2,1\n", "CAL-202"),
         ("a.jsonl", b'{"p": 0.1, "p": 0.2, "y": 1}\n', "CAL-202"),
         ("a.jsonl", b'{"p": 0.1, "y": 1}\n{"p": "high", "y": 1}\n', "CAL-205"),
