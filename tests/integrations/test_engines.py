@@ -125,3 +125,87 @@ def test_engines_agree(name: str, rule: declaration.LabelContract) -> None:
     assert_same(found, expected)
     assert found.counts.conflicting_labels > 0
     assert found.counts.overflow["country"] > 0
+
+
+@pytest.mark.parametrize("name", ["duckdb", "polars"])
+def test_windows_scales_weights_and_rates(name: str) -> None:
+    """A window with pinned values, percent, rates, inverse propensities: as the reference."""
+    feeds = events.make(300, seed=5, rates=True)
+    percent = feeds.predictions.set_column(3, "score", pa.array(feeds.predictions["score"].to_numpy() * 100.0))
+    feeds = events.Feeds(percent, feeds.labels)
+    options: dict[str, Any] = {
+        "rule": CONTRACTS[0], "as_of_us": AS_OF, "cohorts": COHORTS, "scale": Scale("percent"), "target": "rate",
+        "weighting": "inverse_propensity", "start_us": events.START + 10 * events.HOUR,
+        "end_us": events.START + 40 * events.HOUR, "kept": {"country": ("CH", "US"), "kind": None},
+    }  # fmt: skip
+    expected = reference.join(*feeds, **options)
+    found = tables.join(SOURCE, engine=engine_of(name, feeds), **options)
+    assert_same(found, expected)
+    assert found.counts.orphans is None
+    assert found.counts.labelled > 20
+
+
+def test_ids_that_are_known_to_be_unique_need_no_check() -> None:
+    """Without repeated ids both ways give the same."""
+    feeds = events.make(200, seed=6)
+    once = feeds.predictions.slice(0, 200)
+    engine = engine_of("duckdb", events.Feeds(once, feeds.labels))
+    first, second = (
+        tables.join(SOURCE, engine=engine, rule=CONTRACTS[3], as_of_us=AS_OF, cohorts=COHORTS, unique_ids=unique)
+        for unique in (True, False)
+    )
+    assert_same(first, second)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_files_where_they_lie(ending: str, tmp_path: Path) -> None:
+    """Patterns of Parquet and CSV files, with timestamps instead of whole numbers, on DuckDB and polars."""
+    feeds = events.make(200, seed=8)
+    expected = reference.join(*feeds, rule=CONTRACTS[1], as_of_us=AS_OF, cohorts=COHORTS)
+    for name, table in (("predictions", flat(feeds.predictions)), ("labels", feeds.labels)):
+        for column in ("at_us", "received_us"):
+            place = table.column_names.index(column)
+            stamps = table[column].cast(pa.timestamp("us"))
+            table = table.set_column(place, column.removesuffix("_us"), stamps)
+        for part, rows in enumerate((table.slice(0, 50), table.slice(50))):
+            file = str(tmp_path / f"{name}-{part}.{ending}")
+            if ending == "parquet":
+                parquet.write_table(rows, file)
+            else:
+                polars.from_arrow(rows).write_csv(file)
+    source = declaration.TableSource(
+        "files", str(tmp_path / f"predictions-*.{ending}"), str(tmp_path / f"labels-*.{ending}"),
+        {"predictions.cohorts.country": "land"},
+    )  # fmt: skip
+    for engine in (duckdb_engine.DuckDB(), polars_engine.Polars()):
+        assert_same(tables.join(source, engine=engine, rule=CONTRACTS[1], as_of_us=AS_OF, cohorts=COHORTS), expected)
+
+
+def test_what_is_missing_is_named() -> None:
+    """A column or table that is not there is refused with a code and a fix."""
+    feeds = events.make(20)
+    engine = engine_of("duckdb", feeds)
+    with pytest.raises(errors.ColumnError, match="CAL-215"):
+        tables.selected(
+            declaration.TableSource("duckdb", "predictions", "labels", {"predictions.score": "p"}), engine=engine
+        )
+    with pytest.raises(errors.ColumnError, match="CAL-214"):
+        tables.selected(declaration.TableSource("duckdb", "labels", "labels"), engine=engine)
+    with pytest.raises(errors.ColumnError, match="CAL-216"):
+        tables.selected(SOURCE, engine=engine, fields=["colour"])
+    with pytest.raises(errors.SourceError, match="CAL-112"):
+        engine.columns("nowhere")
+    with pytest.raises(errors.SourceError, match="CAL-113"):
+        polars_engine.Polars().columns("nowhere")
+    with pytest.raises(errors.UsageError, match="CAL-476"):
+        engine.columns("a.b.c.d")
+
+
+def test_a_hostile_table_name_is_only_a_name() -> None:
+    """Quotes and semicolons stay inside the quoted name or path."""
+    engine = duckdb_engine.DuckDB()
+    engine.connection.execute("CREATE TABLE precious (x INT)")
+    for name in ('precious"; DROP TABLE precious; --', "x'); DROP TABLE precious; --.parquet"):
+        with pytest.raises(errors.SourceError, match="CAL-112"):
+            engine.columns(name)
+    assert engine.columns("precious") == {"x": True}

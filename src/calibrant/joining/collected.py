@@ -64,8 +64,12 @@ def _counts(
 ) -> joined.JoinCounts:
     n = np.bincount(states, groups["n"].to_numpy().astype(np.float64), len(joined.STATES) + 1).astype(np.int64)
     known = states != expression.CONFLICTING
-    copies = groups["copies"].to_numpy().astype(np.float64)
-    tally = {name: int(groups[name].to_numpy().sum()) for name in expression.TALLIES[1:]}
+    # copies count every repetition, and the first
+    copies = groups["copies"].to_numpy().astype(np.float64) - known * groups["n"].to_numpy().astype(np.float64)
+    # a sum over no value is missing, or 0: engines differ
+    tally = {
+        name: int(compute.fill_null(groups[name], 0).to_numpy()[known].sum()) for name in expression.TALLIES[1:]
+    }
     future, labels, invalid = totals
     return joined.JoinCounts(
         predictions=int(n[: len(joined.STATES)].sum()),

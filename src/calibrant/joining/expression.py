@@ -4,9 +4,10 @@ It says the same as ``reference`` and is shaped by what broke somewhere:
 
 * The nine sums and the counts are sums of columns made beforehand; nothing but ``sum``, ``min`` and ``max`` is grouped.
 * The cell is found by comparing with powers of two and by ``floor``: no logarithm and no cast, so that engines agree
-  on every cell; in five halvings, because 24 nested cases are too deep for parsers. The log loss alone takes a
-  logarithm, for a sum.
-* Missing values are filled before they are compared; scores outside [0, 1] never reach a comparison with NaN.
+  on every cell. The comparisons are a tree: a chain of 24 cases is too deep for parsers, and halving step by step is
+  written out three times a step by optimisers that merge selections. The log loss alone takes a logarithm, for a sum.
+* Missing values are filled before they decide anything; a score outside [0, 1] is replaced before it is computed with.
+* No term asks whether its row is a pair: rows are grouped by state, and the sums of other states are not read.
 * Most predictions have one label, and for those all policies agree. Windows and second joins touch only predictions
   with several labels, which makes the whole as cheap as one GROUP BY of the labels and one join.
 """
@@ -36,8 +37,8 @@ TALLIES = ("copies", "matched", "late", "early", "repeated", "contradicted")
 #: The state of predictions with two bodies under one id; it follows those of ``joined.STATES``.
 CONFLICTING = len(joined.STATES)
 LARGEST = 1.7976931348623157e308
-#: Squares of scores below it would underflow, which is an error in PostgreSQL.
-TINY = 1e-150
+#: Stands for a score that is none, so that nothing computed from it can fail; its state keeps it out of all sums.
+NOWHERE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def frequencies(predictions: Frame, plan: Plan, place: int) -> Frame:
 
 
 def made_predictions(predictions: Frame, plan: Plan) -> Frame:
-    """Visible predictions in the window: score as a probability (-1 if it is none), kept cohorts, one row an id."""
+    """Visible predictions in the window: score as a probability, kept cohorts, one row an id."""
     seen = _windowed(predictions, plan).filter(nw.col("at_us") <= plan.as_of_us)
     fields = [nw.col(name).fill_null("") for name in plan.fields]
     seen = seen.with_columns(
@@ -100,11 +101,13 @@ def made_predictions(predictions: Frame, plan: Plan) -> Frame:
     )
     p, w = nw.col("score"), nw.col("weight")
     seen = seen.with_columns(
-        nw.when((p >= 0.0) & (p <= 1.0)).then(p + 0.0).otherwise(-1.0).alias("score"),
-        nw.when((w >= 0.0) & (w <= LARGEST)).then(w).otherwise(-1.0).alias("weight"),
+        nw.when((p >= 0.0) & (p <= 1.0)).then(p + 0.0).otherwise(NOWHERE).alias("score"),
+        nw.when((w >= 0.0) & (w <= LARGEST)).then(w).otherwise(1.0).alias("weight"),
+        nw.when((p >= 0.0) & (p <= 1.0)).then(0.0).otherwise(1.0).alias("no_score"),
+        nw.when((w >= 0.0) & (w <= LARGEST)).then(0.0).otherwise(1.0).alias("no_weight"),
         _one("copies"),
     )
-    columns = ["at_us", "score", "model", "weight", *plan.fields]
+    columns = ["at_us", "score", "no_score", "model", "weight", "no_weight", *plan.fields]
     if plan.unique_ids:
         single = seen.select("id", *columns, "copies", nw.lit(0.0).alias("ambiguous"))
     else:
@@ -183,7 +186,7 @@ def _usable(plan: Plan) -> Expr:
 
 
 def _with_outcome(predictions: Frame, labels: Frame, plan: Plan) -> Frame:
-    """Predictions with the value, weight and propensity of their outcome (value -1: none) and label tallies."""
+    """Predictions with the value, weight and propensity of their outcome, where they have one, and label tallies."""
     label = ("value", "weight", "propensity")
     sets = labels.group_by("prediction").agg(
         nw.col("copies").sum().alias("matched"),
@@ -193,21 +196,18 @@ def _with_outcome(predictions: Frame, labels: Frame, plan: Plan) -> Frame:
     several = _contested(predictions, labels, sets.filter(nw.col("matched") > 1.0).select("prediction"), plan)
     wide = predictions.join(sets, how="left", left_on="id", right_on="prediction")
     wide = wide.join(several, how="left", left_on="id", right_on="prediction")
-    late = nw.col("label_at").fill_null(0) > nw.col("at_us") + contract.horizon_us(plan.rule)
-    single = nw.col("matched").fill_null(0.0) == 1.0
-    in_time = single & ~late
+    alone = nw.col("matched") == 1.0
+    late = nw.col("label_at") > nw.col("at_us") + contract.horizon_us(plan.rule)
+    early = nw.col("label_at") < nw.col("at_us")
+    # a missing value stays missing: no label, or none that counts
     return wide.with_columns(
         *(
-            nw.when(in_time).then(nw.col(f"only_{name}").fill_null(0.0))
-            .otherwise(nw.col(f"their_{name}").fill_null(-1.0 if name == "value" else 1.0))
-            .alias(f"label_{name}")
+            nw.when(alone & ~late).then(nw.col(f"only_{name}")).otherwise(nw.col(f"their_{name}")).alias(f"label_{name}")
             for name in label
         ),
-        nw.when(single & late).then(1.0).otherwise(nw.col("late").fill_null(0.0)).alias("late"),
-        nw.when(single & (nw.col("label_at").fill_null(0) < nw.col("at_us"))).then(1.0)
-        .otherwise(nw.col("early").fill_null(0.0)).alias("early"),
-        *(nw.col(name).fill_null(0.0) for name in ("matched", "repeated", "contradicted", "unresolved")),
-    )  # fmt: skip
+        nw.when(alone & late).then(1.0).otherwise(nw.col("late")).alias("late"),
+        nw.when(alone & early).then(1.0).otherwise(nw.col("early")).alias("early"),
+    )
 
 
 def _contested(predictions: Frame, labels: Frame, which: Frame, plan: Plan) -> Frame:
@@ -255,7 +255,7 @@ def _chosen(each: Frame, plan: Plan) -> Frame:
     last = pool.unique(["prediction"], keep="last", order_by=order)
     return last.select(
         "prediction",
-        nw.when(nw.col("unresolved") > 0.0).then(-1.0).otherwise(nw.col("value")).alias("their_value"),
+        nw.when(nw.col("unresolved") == 0.0).then(nw.col("value")).alias("their_value"),
         nw.col("weight").alias("their_weight"),
         nw.col("propensity").alias("their_propensity"),
         "unresolved",
@@ -281,89 +281,78 @@ def _leading(each: Frame) -> Frame:
 
 def _with_state(wide: Frame, plan: Plan) -> Frame:
     """``state`` as in ``joined.STATES``, the label ``y`` and the weight ``w`` of the pair."""
-    value = nw.col("label_value")
+    value = nw.col("label_value").fill_null(-1.0)
     has = value >= 0.0
     matured = nw.col("at_us") <= plan.as_of_us - contract.horizon_us(plan.rule)
     for final in plan.rule.terminal:
         matured = matured | (value == float(final))
-    wide = wide.with_columns(
-        nw.when(has).then(nw.col("weight") * nw.col("label_weight")).otherwise(nw.col("weight")).alias("w"),
-        nw.when(has).then(value).otherwise(0.0).alias("y"),
-    )
-    silent = float(joined.IMPLICIT if plan.rule.implicit_negative else joined.UNLABELLED)
-    state: Expr = nw.when(has).then(float(joined.LABELLED)).otherwise(silent)
+    weight = nw.col("weight") * nw.col("label_weight").fill_null(1.0)
+    weightless = weight == 0.0 if plan.rule.implicit_negative else has & (weight == 0.0)
+    silent = joined.IMPLICIT if plan.rule.implicit_negative else joined.UNLABELLED
+    state: Expr = nw.when(has).then(float(joined.LABELLED)).otherwise(float(silent))
     for condition, name in (
-        (nw.col("w") == 0.0 if plan.rule.implicit_negative else has & (nw.col("w") == 0.0), joined.WEIGHTLESS),
-        (nw.col("unresolved") > 0.0, joined.UNRESOLVED),
+        (weightless, joined.WEIGHTLESS),
+        (nw.col("unresolved").fill_null(0.0) > 0.0, joined.UNRESOLVED),
         (~matured, joined.IMMATURE),
-        ((nw.col("score") < 0.0) | (nw.col("weight") < 0.0), joined.INVALID),
+        ((nw.col("no_score") > 0.0) | (nw.col("no_weight") > 0.0), joined.INVALID),
         (nw.col("ambiguous") > 0.0, CONFLICTING),
     ):
         state = nw.when(condition).then(float(name)).otherwise(state)
-    return wide.with_columns(state.alias("state"))
+    if plan.weighting == "inverse_propensity":
+        weight = weight / nw.col("label_propensity").fill_null(1.0)
+    return wide.with_columns(state.alias("state"), weight.alias("w"), nw.col("label_value").fill_null(0.0).alias("y"))
 
 
 def _with_terms(wide: Frame, plan: Plan) -> Frame:
-    """The cell and the terms of all sums; predictions that are no pair have cell -1 and carry nothing."""
-    paired = nw.col("state") <= float(joined.IMPLICIT)
-    divided = nw.col("w") / nw.col("label_propensity") if plan.weighting == "inverse_propensity" else nw.col("w")
-    wide = wide.with_columns(
+    """The cell and the terms of all sums, of every prediction: ``collected`` reads them where the state is a pair."""
+    p, w, y = nw.col("score"), nw.col("w"), nw.col("y")
+    return _with_cell(wide).with_columns(
         _one("n"),
-        nw.when(paired).then(divided).otherwise(0.0).alias("w"),
-        nw.when(paired).then(nw.col("score")).otherwise(0.5).alias("p"),
-    )
-    p, w, y = nw.col("p"), nw.col("w"), nw.col("y")
-    wide = _with_cell(wide).with_columns(
-        nw.when(p < TINY).then(0.0).otherwise(p).alias("root"),
-        nw.when(p < summary.EPSILON).then(summary.EPSILON)
-        .when(p > 1.0 - summary.EPSILON).then(1.0 - summary.EPSILON).otherwise(p).alias("inside"),
-    )  # fmt: skip
-    known = nw.col("ambiguous") == 0.0
-    return wide.with_columns(
         (w * y).alias("wy"),
         (w * y * y).alias("wyy"),
         (w * p).alias("wp"),
-        (w * nw.col("root") * nw.col("root")).alias("wpp"),
+        (w * p * p).alias("wpp"),
         (w * p * y).alias("wpy"),
         (w * w).alias("ww"),
         (w * w * p * (1.0 - p)).alias("wwv"),
-        (w * _loss(plan.target) * -1.0).alias("loss"),
-        nw.when(known).then(nw.col("copies") - 1.0).otherwise(nw.col("copies")).alias("copies"),
-        *(nw.when(known).then(nw.col(name)).otherwise(0.0).alias(name) for name in TALLIES[1:]),
+        (w * _loss(plan.target)).alias("loss"),
     )
 
 
 def _loss(target: declaration.Target) -> Expr:
     """The logarithm of what was said of the label: one for a label that is 0 or 1, two for a rate."""
-    inside, y = nw.col("inside"), nw.col("y")
+    p, y = nw.col("score"), nw.col("y")
     if target == "probability":
-        return nw.when(y > 0.5).then(inside).otherwise(1.0 - inside).log()
-    return y * inside.log() + (1.0 - y) * (1.0 - inside).log()
+        return _inside(nw.when(y > 0.5).then(p).otherwise(1.0 - p)).log() * -1.0
+    return (y * _inside(p).log() + (1.0 - y) * (1.0 - _inside(p)).log()) * -1.0
+
+
+def _inside(p: Expr) -> Expr:
+    above = nw.when(p < 1.0 - summary.EPSILON).then(p).otherwise(1.0 - summary.EPSILON)
+    return nw.when(p > summary.EPSILON).then(above).otherwise(summary.EPSILON)
 
 
 def _with_cell(wide: Frame) -> Frame:
-    """``cell`` = ``stats.grid.cells`` of ``p``, in five halvings instead of a logarithm.
+    """``cell`` = ``stats.grid.cells`` of ``score``, by comparing with the powers of two.
 
-    With t = min(p, 1 - p) and t 2^24 = u 2^j, u in [1, 2), the rank is 64 j + floor(64 u) - 62; every step is exact.
+    With t = min(p, 1 - p) and t 2^24 in [2^j, 2^(j+1)), the rank is 64 j + floor(t 2^24 2^(6-j)) - 62: exact.
     """
-    wide = wide.with_columns(
-        nw.when(nw.col("p") <= 0.5).then(nw.col("p")).otherwise(1.0 - nw.col("p")).alias("t"),
-        nw.lit(0.0).alias("octave"),
-    ).with_columns((nw.col("t") * 16777216.0).alias("u"))
-    u, octave = nw.col("u"), nw.col("octave")
-    for power in (16, 8, 4, 2, 1):
-        high = u >= 2.0**power
-        wide = wide.with_columns(
-            nw.when(high).then(u * 2.0**-power).otherwise(u).alias("u"),
-            nw.when(high).then(octave + float(power)).otherwise(octave).alias("octave"),
-        )
-    rank = nw.when(u >= 1.0).then(octave * 64.0 + (u * 64.0).floor() - 62.0)
-    wide = wide.with_columns(rank.when(nw.col("t") > 0.0).then(1.0).otherwise(0.0).alias("rank"))
-    turned = nw.when(nw.col("p") > 0.5).then((grid.RANKS - 1.0) - nw.col("rank")).otherwise(nw.col("rank"))
-    named = turned + (nw.col("p") * 60.0).floor()
-    return wide.with_columns(
-        nw.when(nw.col("state") <= float(joined.IMPLICIT)).then(named).otherwise(-1.0).alias("cell")
-    )
+    p = nw.col("score")
+    wide = wide.with_columns((nw.when(p <= 0.5).then(p).otherwise(1.0 - p) * 16777216.0).alias("u"))
+    u = nw.col("u")
+    tail = nw.when(u > 0.0).then(1.0).otherwise(0.0)
+    rank = nw.when(u >= 1.0).then(_rank(u, 0, 23)).otherwise(tail)
+    wide = wide.with_columns(rank.alias("rank"))
+    turned = nw.when(p > 0.5).then((grid.RANKS - 1.0) - nw.col("rank")).otherwise(nw.col("rank"))
+    return wide.with_columns((turned + (p * 60.0).floor()).alias("cell"))
+
+
+def _rank(u: Expr, low: int, high: int) -> Expr:
+    """The rank within octaves ``low`` to ``high``: five questions deep, as 24 nested cases are too deep for parsers."""
+    if low == high:
+        return (u * 2.0 ** (6 - low)).floor() + (64.0 * low - 62.0)
+    middle = (low + high + 1) // 2
+    return nw.when(u >= 2.0**middle).then(_rank(u, middle, high)).otherwise(_rank(u, low, middle - 1))
 
 
 def _one(name: str) -> Expr:

@@ -1,0 +1,1071 @@
+-- The join, the maturity rule and the summary of an example stream, compiled for postgres.
+WITH "given_predictions" AS (
+SELECT
+  CAST("payment_id" AS VARCHAR) COLLATE "C" AS "id",
+  CAST(EXTRACT(EPOCH FROM "scored_at") * 1000000 AS BIGINT) AS "at_us",
+  0 AS "received_us",
+  CASE WHEN CAST("p_fraud" AS DOUBLE PRECISION) > 0 AND CAST("p_fraud" AS DOUBLE PRECISION) < 1e-150 THEN 1e-150 ELSE CAST("p_fraud" AS DOUBLE PRECISION) END AS "score",
+  CAST("model" AS VARCHAR) COLLATE "C" AS "model",
+  CAST("weight" AS DOUBLE PRECISION) AS "weight",
+  CAST("channel" AS VARCHAR) COLLATE "C" AS "cohort_0",
+  CAST("country" AS VARCHAR) COLLATE "C" AS "cohort_1"
+FROM "risk"."scores"
+),
+"given_labels" AS (
+SELECT
+  CAST("payment_id" AS VARCHAR) COLLATE "C" AS "prediction",
+  CAST(EXTRACT(EPOCH FROM "booked_at") * 1000000 AS BIGINT) AS "at_us",
+  "loaded_at" * 1000 AS "received_us",
+  CAST("is_fraud" AS DOUBLE PRECISION) AS "value",
+  CAST("source" AS VARCHAR) COLLATE "C" AS "source",
+  CAST("revision" AS BIGINT) AS "revision",
+  CAST(NULL AS DOUBLE PRECISION) AS "weight",
+  CAST(NULL AS DOUBLE PRECISION) AS "propensity"
+FROM "risk"."chargebacks"
+),
+"step_1" AS (
+  SELECT
+    "id",
+    "at_us",
+    "received_us",
+    COALESCE("score", -CAST(1.0 AS DOUBLE PRECISION)) AS "score",
+    COALESCE("model", '') AS "model",
+    COALESCE("weight", CAST(1.0 AS DOUBLE PRECISION)) AS "weight",
+    COALESCE("cohort_0", '') AS "cohort_0",
+    COALESCE("cohort_1", '') AS "cohort_1"
+  FROM "given_predictions"
+  WHERE
+    "received_us" <= 1764000000000000
+    AND "at_us" >= 1750000000000000
+    AND "at_us" <= 1764000000000000
+), "step_2" AS (
+  SELECT
+    "id",
+    "at_us",
+    "received_us",
+    CASE
+      WHEN "score" >= CAST(0.0 AS DOUBLE PRECISION)
+      AND "score" <= CAST(1.0 AS DOUBLE PRECISION)
+      THEN "score" + CAST(0.0 AS DOUBLE PRECISION)
+      ELSE CAST(0.5 AS DOUBLE PRECISION)
+    END AS "score",
+    "model",
+    CASE
+      WHEN "weight" >= CAST(0.0 AS DOUBLE PRECISION)
+      AND "weight" <= CAST(1.7976931348623157e+308 AS DOUBLE PRECISION)
+      THEN "weight"
+      ELSE CAST(1.0 AS DOUBLE PRECISION)
+    END AS "weight",
+    "cohort_0",
+    "cohort_1",
+    CASE
+      WHEN "score" >= CAST(0.0 AS DOUBLE PRECISION)
+      AND "score" <= CAST(1.0 AS DOUBLE PRECISION)
+      THEN CAST(0.0 AS DOUBLE PRECISION)
+      ELSE CAST(1.0 AS DOUBLE PRECISION)
+    END AS "no_score",
+    CASE
+      WHEN "weight" >= CAST(0.0 AS DOUBLE PRECISION)
+      AND "weight" <= CAST(1.7976931348623157e+308 AS DOUBLE PRECISION)
+      THEN CAST(0.0 AS DOUBLE PRECISION)
+      ELSE CAST(1.0 AS DOUBLE PRECISION)
+    END AS "no_weight",
+    CAST(1.0 AS DOUBLE PRECISION) AS "copies"
+  FROM "step_1" AS "given_predictions"
+), "step_3" AS (
+  SELECT
+    "id",
+    COALESCE(SUM("copies"), 0) AS "copies",
+    MIN("at_us") AS "at_us_low",
+    MIN("score") AS "score_low",
+    MIN("no_score") AS "no_score_low",
+    MIN("model") AS "model_low",
+    MIN("weight") AS "weight_low",
+    MIN("no_weight") AS "no_weight_low",
+    MIN("cohort_0") AS "cohort_0_low",
+    MIN("cohort_1") AS "cohort_1_low",
+    MAX("at_us") AS "at_us",
+    MAX("score") AS "score",
+    MAX("no_score") AS "no_score",
+    MAX("model") AS "model",
+    MAX("weight") AS "weight",
+    MAX("no_weight") AS "no_weight",
+    MAX("cohort_0") AS "cohort_0",
+    MAX("cohort_1") AS "cohort_1"
+  FROM "step_2" AS "given_predictions"
+  GROUP BY
+    "id"
+), "step_4" AS (
+  SELECT
+    "id" AS "id",
+    "copies",
+    "at_us_low",
+    "score_low",
+    "no_score_low",
+    "model_low",
+    "weight_low",
+    "no_weight_low",
+    "cohort_0_low",
+    "cohort_1_low",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1"
+  FROM "step_3" AS "given_predictions"
+), "step_5" AS (
+  SELECT
+    "id",
+    "copies",
+    "at_us_low",
+    "score_low",
+    "no_score_low",
+    "model_low",
+    "weight_low",
+    "no_weight_low",
+    "cohort_0_low",
+    "cohort_1_low",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1",
+    CASE
+      WHEN (
+        (
+          (
+            (
+              (
+                (
+                  "at_us" = "at_us_low" AND "score" = "score_low"
+                )
+                AND "no_score" = "no_score_low"
+              )
+              AND "model" = "model_low"
+            )
+            AND "weight" = "weight_low"
+          )
+          AND "no_weight" = "no_weight_low"
+        )
+        AND "cohort_0" = "cohort_0_low"
+      )
+      AND "cohort_1" = "cohort_1_low"
+      THEN CAST(0.0 AS DOUBLE PRECISION)
+      ELSE CAST(1.0 AS DOUBLE PRECISION)
+    END AS "ambiguous"
+  FROM "step_4" AS "given_predictions"
+), "step_6" AS (
+  SELECT
+    "id",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1",
+    "copies",
+    "ambiguous"
+  FROM "step_5" AS "given_predictions"
+), "step_7" AS (
+  SELECT
+    "id",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    CASE
+      WHEN "cohort_1" IN ('CH', 'O''Brien\', 'US')
+      THEN "cohort_1"
+      ELSE '__other__'
+    END AS "cohort_1",
+    "copies",
+    "ambiguous"
+  FROM "step_6" AS "given_predictions"
+), "step_8" AS (
+  SELECT
+    "prediction" AS "prediction",
+    "at_us" AS "at_us",
+    "value" + CAST(0.0 AS DOUBLE PRECISION) AS "value",
+    COALESCE("source", '') AS "source",
+    COALESCE("revision", 0) AS "revision",
+    COALESCE("weight", CAST(1.0 AS DOUBLE PRECISION)) AS "weight",
+    COALESCE("propensity", CAST(1.0 AS DOUBLE PRECISION)) AS "propensity",
+    CASE
+      WHEN COALESCE("source", '') = 'bank'
+      THEN CAST(2.0 AS DOUBLE PRECISION)
+      ELSE CASE
+        WHEN COALESCE("source", '') = 'desk'
+        THEN CAST(1.0 AS DOUBLE PRECISION)
+        ELSE CAST(0.0 AS DOUBLE PRECISION)
+      END
+    END AS "standing",
+    CAST(1.0 AS DOUBLE PRECISION) AS "copies"
+  FROM "given_labels"
+  WHERE
+    "received_us" <= 1764000000000000
+    AND (
+      (
+        (
+          (
+            (
+              COALESCE("value", -CAST(1.0 AS DOUBLE PRECISION)) = CAST(0.0 AS DOUBLE PRECISION)
+              OR COALESCE("value", -CAST(1.0 AS DOUBLE PRECISION)) = CAST(1.0 AS DOUBLE PRECISION)
+            )
+            AND COALESCE("weight", CAST(1.0 AS DOUBLE PRECISION)) >= CAST(0.0 AS DOUBLE PRECISION)
+          )
+          AND COALESCE("weight", CAST(1.0 AS DOUBLE PRECISION)) <= CAST(1.7976931348623157e+308 AS DOUBLE PRECISION)
+        )
+        AND COALESCE("propensity", CAST(1.0 AS DOUBLE PRECISION)) > CAST(0.0 AS DOUBLE PRECISION)
+      )
+      AND COALESCE("propensity", CAST(1.0 AS DOUBLE PRECISION)) <= CAST(1.0 AS DOUBLE PRECISION)
+    )
+), "step_9" AS (
+  SELECT
+    "prediction",
+    COALESCE(SUM("copies"), 0) AS "matched",
+    MAX("at_us") AS "label_at",
+    MAX("value") AS "only_value",
+    MAX("weight") AS "only_weight",
+    MAX("propensity") AS "only_propensity"
+  FROM "step_8" AS "given_labels"
+  GROUP BY
+    "prediction"
+), "step_10" AS (
+  SELECT
+    "prediction" AS "prediction",
+    "matched",
+    "label_at",
+    "only_value",
+    "only_weight",
+    "only_propensity"
+  FROM "step_9" AS "given_labels"
+), "step_11" AS (
+  SELECT
+    "lhs"."id",
+    "lhs"."at_us",
+    "lhs"."score",
+    "lhs"."no_score",
+    "lhs"."model",
+    "lhs"."weight",
+    "lhs"."no_weight",
+    "lhs"."cohort_0",
+    "lhs"."cohort_1",
+    "lhs"."copies",
+    "lhs"."ambiguous",
+    "matched",
+    "label_at",
+    "only_value",
+    "only_weight",
+    "only_propensity"
+  FROM "step_7" AS "lhs"
+  LEFT JOIN "step_10" AS "rhs"
+    ON (
+      "lhs"."id" = "rhs"."prediction"
+    )
+), "step_12" AS (
+  SELECT
+    "prediction"
+  FROM "step_10" AS "given_labels"
+  WHERE
+    "matched" > CAST(1.0 AS DOUBLE PRECISION)
+), "step_13" AS (
+  SELECT
+    "lhs"."prediction",
+    "lhs"."at_us",
+    "lhs"."value",
+    "lhs"."source",
+    "lhs"."revision",
+    "lhs"."weight",
+    "lhs"."propensity",
+    "lhs"."standing",
+    "lhs"."copies"
+  FROM "step_8" AS "lhs"
+  INNER JOIN "step_12" AS "rhs"
+    ON (
+      "lhs"."prediction" = "rhs"."prediction"
+    )
+), "step_14" AS (
+  SELECT
+    "id" AS "prediction",
+    "at_us" AS "made_at"
+  FROM "step_7" AS "given_predictions"
+), "step_15" AS (
+  SELECT
+    "lhs"."prediction",
+    "lhs"."at_us",
+    "lhs"."value",
+    "lhs"."source",
+    "lhs"."revision",
+    "lhs"."weight",
+    "lhs"."propensity",
+    "lhs"."standing",
+    "lhs"."copies",
+    "made_at"
+  FROM "step_13" AS "lhs"
+  INNER JOIN "step_14" AS "rhs"
+    ON (
+      "lhs"."prediction" = "rhs"."prediction"
+    )
+), "step_16" AS (
+  SELECT
+    "prediction",
+    "source",
+    "revision",
+    COALESCE(SUM("copies"), 0) AS "copies",
+    MIN("at_us") AS "at_us_low",
+    MIN("value") AS "value_low",
+    MIN("weight") AS "weight_low",
+    MIN("propensity") AS "propensity_low",
+    MIN("made_at") AS "made_at_low",
+    MIN("standing") AS "standing_low",
+    MAX("at_us") AS "at_us",
+    MAX("value") AS "value",
+    MAX("weight") AS "weight",
+    MAX("propensity") AS "propensity",
+    MAX("made_at") AS "made_at",
+    MAX("standing") AS "standing"
+  FROM "step_15" AS "given_labels"
+  GROUP BY
+    "prediction",
+    "source",
+    "revision"
+), "step_17" AS (
+  SELECT
+    "prediction" AS "prediction",
+    "source" AS "source",
+    "revision" AS "revision",
+    "copies",
+    "at_us_low",
+    "value_low",
+    "weight_low",
+    "propensity_low",
+    "made_at_low",
+    "standing_low",
+    "at_us",
+    "value",
+    "weight",
+    "propensity",
+    "made_at",
+    "standing"
+  FROM "step_16" AS "given_labels"
+), "step_18" AS (
+  SELECT
+    "prediction",
+    "source",
+    "revision",
+    "copies",
+    "at_us_low",
+    "value_low",
+    "weight_low",
+    "propensity_low",
+    "made_at_low",
+    "standing_low",
+    "at_us",
+    "value",
+    "weight",
+    "propensity",
+    "made_at",
+    "standing",
+    CASE
+      WHEN (
+        (
+          (
+            (
+              "at_us" = "at_us_low" AND "value" = "value_low"
+            ) AND "weight" = "weight_low"
+          )
+          AND "propensity" = "propensity_low"
+        )
+        AND "made_at" = "made_at_low"
+      )
+      AND "standing" = "standing_low"
+      THEN CAST(0.0 AS DOUBLE PRECISION)
+      ELSE CAST(1.0 AS DOUBLE PRECISION)
+    END AS "ambiguous"
+  FROM "step_17" AS "given_labels"
+), "step_19" AS (
+  SELECT
+    "prediction",
+    "source",
+    "revision",
+    "at_us",
+    "value",
+    "weight",
+    "propensity",
+    "made_at",
+    "standing",
+    "copies",
+    "ambiguous"
+  FROM "step_18" AS "given_labels"
+), "step_20" AS (
+  SELECT
+    "prediction",
+    "source",
+    "revision",
+    "at_us",
+    "value",
+    "weight",
+    "propensity",
+    "made_at",
+    "standing",
+    "copies",
+    "ambiguous",
+    CASE
+      WHEN "ambiguous" = CAST(0.0 AS DOUBLE PRECISION)
+      AND "at_us" <= (
+        "made_at" + 7776000000000
+      )
+      THEN CAST(1.0 AS DOUBLE PRECISION)
+      ELSE CAST(0.0 AS DOUBLE PRECISION)
+    END AS "counts",
+    CASE
+      WHEN "ambiguous" = CAST(0.0 AS DOUBLE PRECISION)
+      AND (
+        NOT (
+          "at_us" <= (
+            "made_at" + 7776000000000
+          )
+        )
+      )
+      THEN CAST(1.0 AS DOUBLE PRECISION)
+      ELSE CAST(0.0 AS DOUBLE PRECISION)
+    END AS "late",
+    CASE
+      WHEN "ambiguous" = CAST(0.0 AS DOUBLE PRECISION) AND "at_us" < "made_at"
+      THEN CAST(1.0 AS DOUBLE PRECISION)
+      ELSE CAST(0.0 AS DOUBLE PRECISION)
+    END AS "early",
+    CASE
+      WHEN "ambiguous" = CAST(0.0 AS DOUBLE PRECISION)
+      THEN "copies" - CAST(1.0 AS DOUBLE PRECISION)
+      ELSE CAST(0.0 AS DOUBLE PRECISION)
+    END AS "repeated",
+    CASE
+      WHEN "ambiguous" = CAST(0.0 AS DOUBLE PRECISION)
+      THEN CAST(0.0 AS DOUBLE PRECISION)
+      ELSE "copies"
+    END AS "contradicted"
+  FROM "step_19" AS "given_labels"
+), "step_21" AS (
+  SELECT
+    "prediction",
+    COALESCE(SUM("late"), 0) AS "late",
+    COALESCE(SUM("early"), 0) AS "early",
+    COALESCE(SUM("repeated"), 0) AS "repeated",
+    COALESCE(SUM("contradicted"), 0) AS "contradicted"
+  FROM "step_20" AS "given_labels"
+  GROUP BY
+    "prediction"
+), "step_22" AS (
+  SELECT
+    "prediction" AS "prediction",
+    "late",
+    "early",
+    "repeated",
+    "contradicted"
+  FROM "step_21" AS "given_labels"
+), "step_23" AS (
+  SELECT
+    "prediction",
+    "source",
+    "revision",
+    "at_us",
+    "value",
+    "weight",
+    "propensity",
+    "made_at",
+    "standing",
+    "copies",
+    "ambiguous",
+    "counts",
+    "late",
+    "early",
+    "repeated",
+    "contradicted",
+    CAST(0.0 AS DOUBLE PRECISION) AS "unresolved"
+  FROM "step_20" AS "given_labels"
+  WHERE
+    "counts" > CAST(0.0 AS DOUBLE PRECISION)
+), "step_24" AS (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (
+      PARTITION BY "prediction"
+      ORDER BY "standing" DESC NULLS LAST, "revision" DESC NULLS LAST, "at_us" DESC NULLS LAST, "source" DESC NULLS LAST
+    ) AS "place_1"
+  FROM "step_23" AS "given_labels"
+), "step_25" AS (
+  SELECT
+    "prediction",
+    "source",
+    "revision",
+    "at_us",
+    "value",
+    "weight",
+    "propensity",
+    "made_at",
+    "standing",
+    "copies",
+    "ambiguous",
+    "counts",
+    "late",
+    "early",
+    "repeated",
+    "contradicted",
+    "unresolved"
+  FROM "step_24" AS "given_labels"
+  WHERE
+    "place_1" = 1
+), "step_26" AS (
+  SELECT
+    "prediction" AS "prediction",
+    CASE WHEN "unresolved" = CAST(0.0 AS DOUBLE PRECISION) THEN "value" ELSE NULL END AS "their_value",
+    "weight" AS "their_weight",
+    "propensity" AS "their_propensity",
+    "unresolved" AS "unresolved"
+  FROM "step_25" AS "given_labels"
+), "step_27" AS (
+  SELECT
+    "lhs"."prediction",
+    "lhs"."late",
+    "lhs"."early",
+    "lhs"."repeated",
+    "lhs"."contradicted",
+    "their_value",
+    "their_weight",
+    "their_propensity",
+    "unresolved"
+  FROM "step_22" AS "lhs"
+  LEFT JOIN "step_26" AS "rhs"
+    ON (
+      "lhs"."prediction" = "rhs"."prediction"
+    )
+), "step_28" AS (
+  SELECT
+    "lhs"."id",
+    "lhs"."at_us",
+    "lhs"."score",
+    "lhs"."no_score",
+    "lhs"."model",
+    "lhs"."weight",
+    "lhs"."no_weight",
+    "lhs"."cohort_0",
+    "lhs"."cohort_1",
+    "lhs"."copies",
+    "lhs"."ambiguous",
+    "lhs"."matched",
+    "lhs"."label_at",
+    "lhs"."only_value",
+    "lhs"."only_weight",
+    "lhs"."only_propensity",
+    "late",
+    "early",
+    "repeated",
+    "contradicted",
+    "their_value",
+    "their_weight",
+    "their_propensity",
+    "unresolved"
+  FROM "step_11" AS "lhs"
+  LEFT JOIN "step_27" AS "rhs"
+    ON (
+      "lhs"."id" = "rhs"."prediction"
+    )
+), "step_29" AS (
+  SELECT
+    "id",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1",
+    "copies",
+    "ambiguous",
+    "matched",
+    "label_at",
+    "only_value",
+    "only_weight",
+    "only_propensity",
+    CASE
+      WHEN "matched" = CAST(1.0 AS DOUBLE PRECISION)
+      AND "label_at" > (
+        "at_us" + 7776000000000
+      )
+      THEN CAST(1.0 AS DOUBLE PRECISION)
+      ELSE "late"
+    END AS "late",
+    CASE
+      WHEN "matched" = CAST(1.0 AS DOUBLE PRECISION) AND "label_at" < "at_us"
+      THEN CAST(1.0 AS DOUBLE PRECISION)
+      ELSE "early"
+    END AS "early",
+    "repeated",
+    "contradicted",
+    "their_value",
+    "their_weight",
+    "their_propensity",
+    "unresolved",
+    CASE
+      WHEN "matched" = CAST(1.0 AS DOUBLE PRECISION)
+      AND (
+        NOT (
+          "label_at" > (
+            "at_us" + 7776000000000
+          )
+        )
+      )
+      THEN "only_value"
+      ELSE "their_value"
+    END AS "label_value",
+    CASE
+      WHEN "matched" = CAST(1.0 AS DOUBLE PRECISION)
+      AND (
+        NOT (
+          "label_at" > (
+            "at_us" + 7776000000000
+          )
+        )
+      )
+      THEN "only_weight"
+      ELSE "their_weight"
+    END AS "label_weight",
+    CASE
+      WHEN "matched" = CAST(1.0 AS DOUBLE PRECISION)
+      AND (
+        NOT (
+          "label_at" > (
+            "at_us" + 7776000000000
+          )
+        )
+      )
+      THEN "only_propensity"
+      ELSE "their_propensity"
+    END AS "label_propensity"
+  FROM "step_28" AS "given_predictions"
+), "step_30" AS (
+  SELECT
+    "id",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1",
+    "copies",
+    "ambiguous",
+    "matched",
+    "label_at",
+    "only_value",
+    "only_weight",
+    "only_propensity",
+    "late",
+    "early",
+    "repeated",
+    "contradicted",
+    "their_value",
+    "their_weight",
+    "their_propensity",
+    "unresolved",
+    "label_value",
+    "label_weight",
+    "label_propensity",
+    CASE
+      WHEN "ambiguous" > CAST(0.0 AS DOUBLE PRECISION)
+      THEN CAST(7.0 AS DOUBLE PRECISION)
+      ELSE CASE
+        WHEN "no_score" > CAST(0.0 AS DOUBLE PRECISION)
+        OR "no_weight" > CAST(0.0 AS DOUBLE PRECISION)
+        THEN CAST(6.0 AS DOUBLE PRECISION)
+        ELSE CASE
+          WHEN NOT (
+            "at_us" <= 1756224000000000
+            OR COALESCE("label_value", -CAST(1.0 AS DOUBLE PRECISION)) = CAST(1.0 AS DOUBLE PRECISION)
+          )
+          THEN CAST(2.0 AS DOUBLE PRECISION)
+          ELSE CASE
+            WHEN COALESCE("unresolved", CAST(0.0 AS DOUBLE PRECISION)) > CAST(0.0 AS DOUBLE PRECISION)
+            THEN CAST(4.0 AS DOUBLE PRECISION)
+            ELSE CASE
+              WHEN (
+                "weight" * COALESCE("label_weight", CAST(1.0 AS DOUBLE PRECISION))
+              ) = CAST(0.0 AS DOUBLE PRECISION)
+              THEN CAST(5.0 AS DOUBLE PRECISION)
+              ELSE CASE
+                WHEN COALESCE("label_value", -CAST(1.0 AS DOUBLE PRECISION)) >= CAST(0.0 AS DOUBLE PRECISION)
+                THEN CAST(0.0 AS DOUBLE PRECISION)
+                ELSE CAST(1.0 AS DOUBLE PRECISION)
+              END
+            END
+          END
+        END
+      END
+    END AS "state",
+    "weight" * COALESCE("label_weight", CAST(1.0 AS DOUBLE PRECISION)) AS "w",
+    COALESCE("label_value", CAST(0.0 AS DOUBLE PRECISION)) AS "y"
+  FROM "step_29" AS "given_predictions"
+), "step_31" AS (
+  SELECT
+    "id",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1",
+    "copies",
+    "ambiguous",
+    "matched",
+    "label_at",
+    "only_value",
+    "only_weight",
+    "only_propensity",
+    "late",
+    "early",
+    "repeated",
+    "contradicted",
+    "their_value",
+    "their_weight",
+    "their_propensity",
+    "unresolved",
+    "label_value",
+    "label_weight",
+    "label_propensity",
+    "state",
+    "w",
+    "y",
+    CASE
+      WHEN "score" <= CAST(0.5 AS DOUBLE PRECISION)
+      THEN "score"
+      ELSE CAST(1.0 AS DOUBLE PRECISION) - "score"
+    END * CAST(16777216.0 AS DOUBLE PRECISION) AS "u"
+  FROM "step_30" AS "given_predictions"
+), "step_32" AS (
+  SELECT
+    "id",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1",
+    "copies",
+    "ambiguous",
+    "matched",
+    "label_at",
+    "only_value",
+    "only_weight",
+    "only_propensity",
+    "late",
+    "early",
+    "repeated",
+    "contradicted",
+    "their_value",
+    "their_weight",
+    "their_propensity",
+    "unresolved",
+    "label_value",
+    "label_weight",
+    "label_propensity",
+    "state",
+    "w",
+    "y",
+    "u",
+    CASE
+      WHEN "u" >= CAST(1.0 AS DOUBLE PRECISION)
+      THEN CASE
+        WHEN "u" >= CAST(4096.0 AS DOUBLE PRECISION)
+        THEN CASE
+          WHEN "u" >= CAST(262144.0 AS DOUBLE PRECISION)
+          THEN CASE
+            WHEN "u" >= CAST(2097152.0 AS DOUBLE PRECISION)
+            THEN CASE
+              WHEN "u" >= CAST(4194304.0 AS DOUBLE PRECISION)
+              THEN CASE
+                WHEN "u" >= CAST(8388608.0 AS DOUBLE PRECISION)
+                THEN FLOOR("u" * CAST(7.62939453125e-06 AS DOUBLE PRECISION)) + CAST(1410.0 AS DOUBLE PRECISION)
+                ELSE FLOOR("u" * CAST(1.52587890625e-05 AS DOUBLE PRECISION)) + CAST(1346.0 AS DOUBLE PRECISION)
+              END
+              ELSE FLOOR("u" * CAST(3.0517578125e-05 AS DOUBLE PRECISION)) + CAST(1282.0 AS DOUBLE PRECISION)
+            END
+            ELSE CASE
+              WHEN "u" >= CAST(524288.0 AS DOUBLE PRECISION)
+              THEN CASE
+                WHEN "u" >= CAST(1048576.0 AS DOUBLE PRECISION)
+                THEN FLOOR("u" * CAST(6.103515625e-05 AS DOUBLE PRECISION)) + CAST(1218.0 AS DOUBLE PRECISION)
+                ELSE FLOOR("u" * CAST(0.0001220703125 AS DOUBLE PRECISION)) + CAST(1154.0 AS DOUBLE PRECISION)
+              END
+              ELSE FLOOR("u" * CAST(0.000244140625 AS DOUBLE PRECISION)) + CAST(1090.0 AS DOUBLE PRECISION)
+            END
+          END
+          ELSE CASE
+            WHEN "u" >= CAST(32768.0 AS DOUBLE PRECISION)
+            THEN CASE
+              WHEN "u" >= CAST(65536.0 AS DOUBLE PRECISION)
+              THEN CASE
+                WHEN "u" >= CAST(131072.0 AS DOUBLE PRECISION)
+                THEN FLOOR("u" * CAST(0.00048828125 AS DOUBLE PRECISION)) + CAST(1026.0 AS DOUBLE PRECISION)
+                ELSE FLOOR("u" * CAST(0.0009765625 AS DOUBLE PRECISION)) + CAST(962.0 AS DOUBLE PRECISION)
+              END
+              ELSE FLOOR("u" * CAST(0.001953125 AS DOUBLE PRECISION)) + CAST(898.0 AS DOUBLE PRECISION)
+            END
+            ELSE CASE
+              WHEN "u" >= CAST(8192.0 AS DOUBLE PRECISION)
+              THEN CASE
+                WHEN "u" >= CAST(16384.0 AS DOUBLE PRECISION)
+                THEN FLOOR("u" * CAST(0.00390625 AS DOUBLE PRECISION)) + CAST(834.0 AS DOUBLE PRECISION)
+                ELSE FLOOR("u" * CAST(0.0078125 AS DOUBLE PRECISION)) + CAST(770.0 AS DOUBLE PRECISION)
+              END
+              ELSE FLOOR("u" * CAST(0.015625 AS DOUBLE PRECISION)) + CAST(706.0 AS DOUBLE PRECISION)
+            END
+          END
+        END
+        ELSE CASE
+          WHEN "u" >= CAST(64.0 AS DOUBLE PRECISION)
+          THEN CASE
+            WHEN "u" >= CAST(512.0 AS DOUBLE PRECISION)
+            THEN CASE
+              WHEN "u" >= CAST(1024.0 AS DOUBLE PRECISION)
+              THEN CASE
+                WHEN "u" >= CAST(2048.0 AS DOUBLE PRECISION)
+                THEN FLOOR("u" * CAST(0.03125 AS DOUBLE PRECISION)) + CAST(642.0 AS DOUBLE PRECISION)
+                ELSE FLOOR("u" * CAST(0.0625 AS DOUBLE PRECISION)) + CAST(578.0 AS DOUBLE PRECISION)
+              END
+              ELSE FLOOR("u" * CAST(0.125 AS DOUBLE PRECISION)) + CAST(514.0 AS DOUBLE PRECISION)
+            END
+            ELSE CASE
+              WHEN "u" >= CAST(128.0 AS DOUBLE PRECISION)
+              THEN CASE
+                WHEN "u" >= CAST(256.0 AS DOUBLE PRECISION)
+                THEN FLOOR("u" * CAST(0.25 AS DOUBLE PRECISION)) + CAST(450.0 AS DOUBLE PRECISION)
+                ELSE FLOOR("u" * CAST(0.5 AS DOUBLE PRECISION)) + CAST(386.0 AS DOUBLE PRECISION)
+              END
+              ELSE FLOOR("u" * CAST(1.0 AS DOUBLE PRECISION)) + CAST(322.0 AS DOUBLE PRECISION)
+            END
+          END
+          ELSE CASE
+            WHEN "u" >= CAST(8.0 AS DOUBLE PRECISION)
+            THEN CASE
+              WHEN "u" >= CAST(16.0 AS DOUBLE PRECISION)
+              THEN CASE
+                WHEN "u" >= CAST(32.0 AS DOUBLE PRECISION)
+                THEN FLOOR("u" * CAST(2.0 AS DOUBLE PRECISION)) + CAST(258.0 AS DOUBLE PRECISION)
+                ELSE FLOOR("u" * CAST(4.0 AS DOUBLE PRECISION)) + CAST(194.0 AS DOUBLE PRECISION)
+              END
+              ELSE FLOOR("u" * CAST(8.0 AS DOUBLE PRECISION)) + CAST(130.0 AS DOUBLE PRECISION)
+            END
+            ELSE CASE
+              WHEN "u" >= CAST(2.0 AS DOUBLE PRECISION)
+              THEN CASE
+                WHEN "u" >= CAST(4.0 AS DOUBLE PRECISION)
+                THEN FLOOR("u" * CAST(16.0 AS DOUBLE PRECISION)) + CAST(66.0 AS DOUBLE PRECISION)
+                ELSE FLOOR("u" * CAST(32.0 AS DOUBLE PRECISION)) + CAST(2.0 AS DOUBLE PRECISION)
+              END
+              ELSE FLOOR("u" * CAST(64.0 AS DOUBLE PRECISION)) + -CAST(62.0 AS DOUBLE PRECISION)
+            END
+          END
+        END
+      END
+      ELSE CASE
+        WHEN "u" > CAST(0.0 AS DOUBLE PRECISION)
+        THEN CAST(1.0 AS DOUBLE PRECISION)
+        ELSE CAST(0.0 AS DOUBLE PRECISION)
+      END
+    END AS "rank"
+  FROM "step_31" AS "given_predictions"
+), "step_33" AS (
+  SELECT
+    "id",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1",
+    "copies",
+    "ambiguous",
+    "matched",
+    "label_at",
+    "only_value",
+    "only_weight",
+    "only_propensity",
+    "late",
+    "early",
+    "repeated",
+    "contradicted",
+    "their_value",
+    "their_weight",
+    "their_propensity",
+    "unresolved",
+    "label_value",
+    "label_weight",
+    "label_propensity",
+    "state",
+    "w",
+    "y",
+    "u",
+    "rank",
+    CASE
+      WHEN "score" > CAST(0.5 AS DOUBLE PRECISION)
+      THEN CAST(2948.0 AS DOUBLE PRECISION) - "rank"
+      ELSE "rank"
+    END + FLOOR("score" * CAST(60.0 AS DOUBLE PRECISION)) AS "cell"
+  FROM "step_32" AS "given_predictions"
+), "step_34" AS (
+  SELECT
+    "id",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1",
+    "copies",
+    "ambiguous",
+    "matched",
+    "label_at",
+    "only_value",
+    "only_weight",
+    "only_propensity",
+    "late",
+    "early",
+    "repeated",
+    "contradicted",
+    "their_value",
+    "their_weight",
+    "their_propensity",
+    "unresolved",
+    "label_value",
+    "label_weight",
+    "label_propensity",
+    "state",
+    "w",
+    "y",
+    "u",
+    "rank",
+    "cell",
+    CAST(1.0 AS DOUBLE PRECISION) AS "n",
+    "w" * "y" AS "wy",
+    (
+      "w" * "y"
+    ) * "y" AS "wyy",
+    "w" * "score" AS "wp",
+    (
+      "w" * "score"
+    ) * "score" AS "wpp",
+    (
+      "w" * "score"
+    ) * "y" AS "wpy",
+    "w" * "w" AS "ww",
+    (
+      (
+        "w" * "w"
+      ) * "score"
+    ) * (
+      CAST(1.0 AS DOUBLE PRECISION) - "score"
+    ) AS "wwv",
+    "w" * (
+      (
+        LN(
+          CASE
+            WHEN CASE
+              WHEN "y" > CAST(0.5 AS DOUBLE PRECISION)
+              THEN "score"
+              ELSE CAST(1.0 AS DOUBLE PRECISION) - "score"
+            END > CAST(2.220446049250313e-16 AS DOUBLE PRECISION)
+            THEN CASE
+              WHEN CASE
+                WHEN "y" > CAST(0.5 AS DOUBLE PRECISION)
+                THEN "score"
+                ELSE CAST(1.0 AS DOUBLE PRECISION) - "score"
+              END < CAST(0.9999999999999998 AS DOUBLE PRECISION)
+              THEN CASE
+                WHEN "y" > CAST(0.5 AS DOUBLE PRECISION)
+                THEN "score"
+                ELSE CAST(1.0 AS DOUBLE PRECISION) - "score"
+              END
+              ELSE CAST(0.9999999999999998 AS DOUBLE PRECISION)
+            END
+            ELSE CAST(2.220446049250313e-16 AS DOUBLE PRECISION)
+          END
+        )
+      ) * -CAST(1.0 AS DOUBLE PRECISION)
+    ) AS "loss"
+  FROM "step_33" AS "given_predictions"
+), "step_35" AS (
+  SELECT
+    "model",
+    "cohort_0",
+    "cohort_1",
+    "state",
+    "cell",
+    COALESCE(SUM("n"), 0) AS "n",
+    COALESCE(SUM("w"), 0) AS "w",
+    COALESCE(SUM("wy"), 0) AS "wy",
+    COALESCE(SUM("wyy"), 0) AS "wyy",
+    COALESCE(SUM("wp"), 0) AS "wp",
+    COALESCE(SUM("wpp"), 0) AS "wpp",
+    COALESCE(SUM("wpy"), 0) AS "wpy",
+    COALESCE(SUM("ww"), 0) AS "ww",
+    COALESCE(SUM("wwv"), 0) AS "wwv",
+    COALESCE(SUM("loss"), 0) AS "loss",
+    COALESCE(SUM("copies"), 0) AS "copies",
+    COALESCE(SUM("matched"), 0) AS "matched",
+    COALESCE(SUM("late"), 0) AS "late",
+    COALESCE(SUM("early"), 0) AS "early",
+    COALESCE(SUM("repeated"), 0) AS "repeated",
+    COALESCE(SUM("contradicted"), 0) AS "contradicted"
+  FROM "step_34" AS "given_predictions"
+  GROUP BY
+    "model",
+    "cohort_0",
+    "cohort_1",
+    "state",
+    "cell"
+)
+SELECT
+  "model" AS "model",
+  "cohort_0" AS "cohort_0",
+  "cohort_1" AS "cohort_1",
+  "state" AS "state",
+  "cell" AS "cell",
+  "n",
+  "w",
+  "wy",
+  "wyy",
+  "wp",
+  "wpp",
+  "wpy",
+  "ww",
+  "wwv",
+  "loss",
+  "copies",
+  "matched",
+  "late",
+  "early",
+  "repeated",
+  "contradicted"
+FROM "step_35" AS "given_predictions"
