@@ -103,7 +103,7 @@ def test_a_flood_of_the_shortest_bad_lines_needs_little_memory() -> None:
     """Refusals come in parts of bounded size, and each part's end is where the next one begins."""
     tracemalloc.start()
     count = end = 0
-    for part in wire_jsonl.read_predictions(iter([b"1\n" * 40_000]), stream=STREAM):
+    for part in wire_jsonl.read_predictions(b"1\n" * 39_999 + b"12", stream=STREAM):
         count += len(part.rejected)
         assert (part.first, part.end) == (end // 2, end + 2 * len(part.rejected))
         end = part.end

@@ -41,17 +41,18 @@ def pieces(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[Piece]:
             if not newline:
                 continue
             skipping, too_long, place = False, [place], place + 1
-        if last and fresh[-1:] != b"\n":
+        added = last and fresh[-1:] != b"\n"
+        if added:
             fresh += b"\n"
         whole, newline, rest = (rest + fresh).rpartition(b"\n")
         lines = whole.split(b"\n") if newline else []
-        stop = end - len(rest)
+        stop = end + added - len(rest)
         while len(lines) > MOST:
             some, lines = lines[:MOST], lines[MOST:]
             yield _piece(first, some, place, too_long, stop - sum(map(len, lines)) - len(lines))
             place, too_long = place + MOST, []
             first = place
-        piece = _piece(first, lines, place, too_long, stop)
+        piece = _piece(first, lines, place, too_long, min(stop, end))
         place += len(lines)
         if len(rest) > LONGEST:
             rest, skipping = b"", True

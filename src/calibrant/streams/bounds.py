@@ -15,6 +15,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from calibrant import errors
 
+_MEMBERS: dict[type[Any], dict[str, tuple[Any, Bounds | None]]] = {}  # known after the first look
+
 #: Names of streams, in paths, URLs and metrics.
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 #: Names of fields that events carry: identifiers, with dots and dashes inside.
@@ -53,8 +55,10 @@ class Problem:
 
 def members(kind: type[Any]) -> dict[str, tuple[Any, Bounds | None]]:
     """Field name -> (type, bounds) of a declaration's dataclass, in the order of its fields."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return {field.name: parted(hints[field.name]) for field in dataclasses.fields(kind)}
+    if kind not in _MEMBERS:
+        hints = typing.get_type_hints(kind, include_extras=True)
+        _MEMBERS[kind] = {field.name: parted(hints[field.name]) for field in dataclasses.fields(kind)}
+    return _MEMBERS[kind]
 
 
 def parted(hint: Any) -> tuple[Any, Bounds | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,17 @@ import yaml
 #: Bytes of a file, values in it (aliases counted as often as they are used), levels of nesting.
 LARGEST, VALUES, DEPTH = 1 << 17, 10_000, 16
 
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
 Value = str | int | float | bool | None | list[Any] | dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and the line (from 1) on which it begins. Members of mappings and items of lists are nodes again."""
+    """A value and its line (from 1), for a member of a mapping the line of its key.
+
+    Members of mappings and items of lists are nodes again.
+    """
 
     value: Value
     line: int
@@ -73,7 +79,12 @@ def _measure(text: str) -> None:
             depth -= 1
         if depth > DEPTH or count > 2 * VALUES:
             what = f"the file is nested more than {DEPTH} levels" if depth > DEPTH else "the file has too many values"
-            raise Unreadable("CAL-827", what, line=event.start_mark.line + 1, fix="flatten or shorten it")
+            raise Unreadable("CAL-827", what, line=_line(event), fix="flatten or shorten it")
+
+
+def _line(event: yaml.Event) -> int:
+    mark = event.start_mark
+    return 1 if mark is None else mark.line + 1
 
 
 class _Builder:
@@ -88,11 +99,15 @@ class _Builder:
         line = node.start_mark.line + 1
         if self._count > VALUES or depth > DEPTH:
             raise Unreadable("CAL-827", "the aliases of the file expand too far", line=line, fix="write it out")
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _COLLECTIONS:
+            raise Unreadable("CAL-820", "a tag that is not taken here", line=line, fix="remove the tag", path=path)
         if isinstance(node, yaml.MappingNode):
             return Node(self._mapping(node, path, depth), line)
         if isinstance(node, yaml.SequenceNode):
             return Node([self.node(one, f"{path}[{at}]", depth + 1) for at, one in enumerate(node.value)], line)
-        return Node(self._scalar(node, path), line)
+        if isinstance(node, yaml.ScalarNode):
+            return Node(self._scalar(node, path), line)
+        raise AssertionError(f"no YAML node is a {type(node).__name__}")
 
     def _mapping(self, mapping: yaml.MappingNode, path: str, depth: int) -> dict[str, Any]:
         members: dict[str, Any] = {}
@@ -103,10 +118,10 @@ class _Builder:
             inner = f"{path}.{key.value}" if path else key.value
             if key.value in members:
                 raise Unreadable("CAL-824", "the key comes twice", line=line, fix="keep one of the two", path=inner)
-            members[key.value] = self.node(value, inner, depth + 1)
+            members[key.value] = dataclasses.replace(self.node(value, inner, depth + 1), line=line)
         return members
 
-    def _scalar(self, node: yaml.Node, path: str) -> Value:
+    def _scalar(self, node: yaml.ScalarNode, path: str) -> Value:
         kind = node.tag.rpartition(":")[2] if node.tag.startswith("tag:yaml.org,2002:") else ""
         readers = {
             "null": self._scalars.construct_yaml_null,
