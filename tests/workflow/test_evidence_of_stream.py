@@ -56,7 +56,7 @@ def test_only_what_changed_is_made_again(filled, stream, clock) -> None:  # type
     before = evidence.matured(filled, stream, now_us=now, keep=filled)
     assert evidence.matured(filled, stream, now_us=now, keep=filled).made == 0
     name = made_up.rows(list(filled.predictions("s", start_us=made_up.START_US + DAY)))[0]["id"]
-    old = [row for row in made_up.rows(list(filled.labels("s"))) if row["prediction"] == name][0]
+    old = next(row for row in made_up.rows(list(filled.labels("s"))) if row["prediction"] == name)
     revised = made_up.label(name, days=1.5, value=1.0 - old["value"], revision=1)
     filled.append_labels("s", made_up.labels(revised), received_us=now)
     after = evidence.matured(filled, stream, now_us=now, keep=filled)
@@ -67,7 +67,7 @@ def test_only_what_changed_is_made_again(filled, stream, clock) -> None:  # type
 
 
 def test_time_alone_matures(store, stream, events) -> None:  # type: ignore[no-untyped-def]
-    """As the clock goes on, pairs appear without any event, and only partitions that can have matured are made again."""
+    """As the clock goes on, pairs appear without any event; when all are final nothing is made again."""
     clock = clocks.FakeClock(made_up.START_US)
     store.append_predictions("s", events.predictions, received_us=clock.now_us())
     store.append_labels("s", events.labels, received_us=clock.now_us())
@@ -88,7 +88,7 @@ def test_as_of_gives_the_answer_of_that_time(store, stream, events) -> None:  # 
     """What was answered on each day can be had again after more labels, revisions and predictions came."""
     clock = clocks.FakeClock(made_up.START_US)
     given = {}
-    for day in range(8):
+    for _ in range(8):
         clock.advance(days=1)
         now = clock.now_us()
         for table, key, append in (

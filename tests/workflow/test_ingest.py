@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import itertools
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from calibrant import errors
-from calibrant.events import batch, wire_jsonl
+from calibrant.events import batch, wire_cloudevents, wire_jsonl
 from calibrant.ports import event_log
 from calibrant.streams import declaration
 from calibrant.testing import clocks, made_up
@@ -127,7 +131,7 @@ def test_a_checkpoint_that_is_damaged_is_none(tmp_path: Path) -> None:
 
 
 def test_csv_and_gzip(take, store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """Columns are members; empty cells are absent; text where a number belongs is refused; the same again is a no-op."""
+    """Columns are members; empty cells are absent; text where a number belongs is refused; packed too."""
     (tmp_path / "a.csv").write_text(
         "id,at,score,model,cohorts.carrier\n"
         "p1,2026-03-01T00:00:00Z,0.25,m,AA\n"
@@ -171,9 +175,6 @@ def test_formats_that_nobody_reads(take, tmp_path: Path) -> None:  # type: ignor
 
 def test_retention_and_sealing(store, stream, clock, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """After an ingest, what is older than the retention is forgotten, and comes back as expired."""
-    import dataclasses
-    from datetime import timedelta
-
     short = dataclasses.replace(stream, retention=timedelta(days=9, hours=12))
     (tmp_path / "a.jsonl").write_bytes(lines(10))
 
@@ -201,3 +202,46 @@ def test_standard_input_is_read_as_it_comes(store, stream, clock) -> None:  # ty
 
     feed = feeds.standard_input(Pipe(), stream, "predictions")  # type: ignore[arg-type]
     assert ingest.ingest(store, stream, feed, kind="predictions", time=clock).accepted == 5
+
+
+def test_parquet_and_its_columns(store, stream, clock, events, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Rows under other names; killed and resumed by rows; again: nothing new."""
+    columns = {"id": "txn", "at": "when", "score": "p", "model": "model", "cohorts.carrier": "land"}
+    when = pa.array(events.predictions["at_us"].to_numpy(), pa.timestamp("us", "UTC"))
+    table = pa.table(
+        {
+            "txn": events.predictions["id"],
+            "when": when,
+            "p": events.predictions["score"],
+            "model": events.predictions["model"],
+            "land": ["DE"] * events.predictions.num_rows,
+            "unused": [1] * events.predictions.num_rows,
+        }
+    )
+    parquet.write_table(pa.concat_tables([table] * 5), tmp_path / "a.parquet")
+    kept = checkpoints.FolderOfCheckpoints(tmp_path / "ingest")
+
+    def run(log: event_log.EventLog) -> ingest.Ingested:
+        feed = feeds.open_feed(str(tmp_path / "a.parquet"), stream, "predictions", columns=columns)
+        return ingest.ingest(log, stream, feed, kind="predictions", time=clock, name="a", kept=kept)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Dying(store, after=9))  # type: ignore[arg-type]
+    found = run(store)
+    assert (found.items, found.accepted + found.duplicate, found.resumed) == (10_000, 10_000, 8_192)
+    assert run(store).duplicate == 10_000
+    (tmp_path / "a.jsonl").touch()
+    with pytest.raises(errors.UsageError, match="CAL-497"):
+        feeds.open_feed(str(tmp_path / "a.jsonl"), stream, "predictions", columns=columns)
+
+
+def test_a_batch_of_cloudevents(take, store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Predictions and labels together, events of other streams refused and counted."""
+    mine = wire_cloudevents.write_batch("s", [made_up.prediction("p1"), made_up.label("p1")])
+    other = wire_cloudevents.write_batch("t", [made_up.prediction("p2")])
+    (tmp_path / "a.json").write_bytes(mine[:-1] + b"," + other[1:])
+    found = take("a.json")
+    assert (found.items, found.accepted, found.rejected) == (3, 2, 1)
+    assert [one.code for one in found.named] == ["CAL-384"]
+    assert (store.counts("s").predictions, store.counts("s").labels) == (1, 1)
+    assert take("a.json").duplicate == 2

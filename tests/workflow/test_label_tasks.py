@@ -116,7 +116,7 @@ def test_random_tasks_are_a_random_sample(open_cases, stream) -> None:  # type: 
 def test_only_cases_whose_label_comes_in_time(open_cases, stream) -> None:  # type: ignore[no-untyped-def]
     """Not those with a label, not those whose horizon has passed, not those of the future."""
     found = tasks.label_tasks(open_cases, stream, 10_000, now_us=now(3.5), seed=0)
-    assert found.pool == len(found.tasks) == 750
+    assert found.pool == len(found.tasks) == 751
     assert all(task.label_by_us > now(3.5) >= task.at_us for task in found.tasks)
     assert all(task.propensity == 1.0 for task in found.tasks)
     late = tasks.label_tasks(open_cases, stream, 10_000, now_us=now(5.0), seed=0)

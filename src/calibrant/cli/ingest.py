@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from calibrant import errors
 from calibrant.cli import console, options, streams
 
 if TYPE_CHECKING:
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
 COUNTS = ("items", "accepted", "duplicate", "conflicting", "rejected", "expired")
 FILE = click.argument("file", metavar="FILE")
+COLUMN = click.option(
+    "--column",
+    "columns",
+    metavar="MEMBER=COL",
+    multiple=True,
+    help="Parquet: which column holds a member, id=txn or cohorts.country=land; others are ignored then.",
+)
 
 
 @click.command(
@@ -22,7 +30,7 @@ FILE = click.argument("file", metavar="FILE")
     epilog="""\b
 Examples:
   calibrant ingest fraud predictions.jsonl
-  kafka-tail scores | calibrant ingest fraud - --json
+  calibrant ingest fraud scores.parquet --column id=txn --column at=scored_at --column score=p --json
 
 \b
 Exit codes: 0 all taken or there already, 1 some were rejected, conflicting or expired (the others are
@@ -30,18 +38,27 @@ kept), 2 wrong use or bad input.""",
 )
 @streams.NAME
 @FILE
+@COLUMN
 @streams.STORE
 @options.JSON
-def command(stream: str, file: str, store: str | None, as_json: bool) -> int:
+def command(stream: str, file: str, columns: tuple[str, ...], store: str | None, as_json: bool) -> int:
     """Take in predictions: each one is checked, kept once, and durable when it is counted.
 
     FILE is JSON lines (.jsonl), CSV (.csv), both also as .gz, Parquet (.parquet), a CloudEvents batch (.json), or -
     for JSON lines on standard input. Sending a file again changes nothing and says so; a run that was killed goes on.
     """
-    return take(stream, file, store=store, kind="predictions", as_json=as_json)
+    return take(stream, file, columns=columns, store=store, kind="predictions", as_json=as_json)
 
 
-def take(name: str, file: str, *, store: str | None, kind: Literal["predictions", "labels"], as_json: bool) -> int:
+def take(
+    name: str,
+    file: str,
+    *,
+    columns: tuple[str, ...],
+    store: str | None,
+    kind: Literal["predictions", "labels"],
+    as_json: bool,
+) -> int:
     """Ingest one input, tell what became of it, and return the exit code."""
     from calibrant import wiring
     from calibrant.workflow import feeds, ingest
@@ -53,7 +70,7 @@ def take(name: str, file: str, *, store: str | None, kind: Literal["predictions"
     feed = (
         feeds.standard_input(sys.stdin.buffer, stream, kind, hmac_key=key)
         if piped
-        else feeds.open_feed(file, stream, kind, hmac_key=key)
+        else feeds.open_feed(file, stream, kind, columns=_mapping(columns), hmac_key=key)
     )
     with project.open_store() as opened, console.progress(f"ingesting {kind}") as progress:
         found = ingest.ingest(
@@ -87,6 +104,20 @@ def take(name: str, file: str, *, store: str | None, kind: Literal["predictions"
         console.table("", (kind, "count"), [(count, f"{getattr(found, count):,}") for count in COUNTS])
     tell(found, forgotten, kind)
     return console.FINE if found.clean else console.FINDINGS
+
+
+def _mapping(columns: tuple[str, ...]) -> dict[str, str] | None:
+    """MEMBER=COL, several of them."""
+    pairs = [one.partition("=") for one in columns]
+    for (member, sign, column), written in zip(pairs, columns, strict=True):
+        if not (member and sign and column):
+            raise errors.UsageError(
+                "CAL-498",
+                f"--column {written!r} maps nothing",
+                cause="it is not MEMBER=COL",
+                fix="write --column id=txn",
+            )
+    return {member: column for member, _, column in pairs} or None
 
 
 def tell(found: Ingested, forgotten: int, kind: str) -> None:

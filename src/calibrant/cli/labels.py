@@ -20,12 +20,13 @@ kept), 2 wrong use or bad input.""",
 )
 @streams.NAME
 @ingest.FILE
+@ingest.COLUMN
 @streams.STORE
 @options.JSON
-def command(stream: str, file: str, store: str | None, as_json: bool) -> int:
+def command(stream: str, file: str, columns: tuple[str, ...], store: str | None, as_json: bool) -> int:
     """Take in labels: prediction, value, at, and if there are several: source and revision.
 
     A label may come before its prediction, late, twice, or revised; the stream's label contract says which counts.
     FILE is as for calibrant ingest; a list from calibrant label-tasks with its value and at filled in will do.
     """
-    return ingest.take(stream, file, store=store, kind="labels", as_json=as_json)
+    return ingest.take(stream, file, columns=columns, store=store, kind="labels", as_json=as_json)

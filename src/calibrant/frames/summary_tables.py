@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 from calibrant import errors
@@ -63,13 +64,21 @@ def from_arrow(table: pa.Table) -> Stored:
         whole = summary.Summary(about["grid"], cells, n, sums, np.zeros(1, np.int64))
         whole.check()
         return Stored(whole, None, scale)
-    words = [table[f"cohort:{field}"].to_pylist() for field in fields]
-    each = list(zip(*words, strict=True))
-    starts = [index for index, key in enumerate(each) if index == 0 or key != each[index - 1]]
-    stacked = summary.Summary(about["grid"], cells, n, sums, np.array(starts, np.int64))
+    coded = [table[f"cohort:{field}"].combine_chunks().dictionary_encode() for field in fields]
+    starts = _starts([column.indices.to_numpy() for column in coded], len(n))
+    stacked = summary.Summary(about["grid"], cells, n, sums, starts)
     stacked.check()
-    found = cohorts.Cohorts(tuple(fields), tuple(each[start] for start in starts), stacked)
+    words = [column.take(pa.array(starts)).to_pylist() for column in coded]
+    found = cohorts.Cohorts(tuple(fields), tuple(zip(*words, strict=True)), stacked)
     return Stored(found.pooled(), found, scale)
+
+
+def _starts(codes: list[NDArray[np.int32]], rows: int) -> NDArray[np.int64]:
+    """The first row of each run of equal keys."""
+    differs = np.zeros(max(rows - 1, 0), bool)
+    for column in codes:
+        differs |= column[1:] != column[:-1]
+    return np.flatnonzero(np.append(True, differs)) if rows else np.zeros(0, np.int64)
 
 
 def write_parquet(summed: summary.Summary | cohorts.Cohorts, path: str | Path, *, scale: Scale | None = None) -> None:

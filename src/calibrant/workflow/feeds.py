@@ -9,19 +9,26 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Literal, Protocol, TypeAlias, assert_never
 
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
 from calibrant import errors
 from calibrant.events import batch as event_batch
-from calibrant.events import wire_jsonl
+from calibrant.events import wire_arrow, wire_cloudevents, wire_jsonl
+from calibrant.frames import files
 from calibrant.streams import declaration
 
 Kind: TypeAlias = Literal["predictions", "labels"]
 Parsed: TypeAlias = event_batch.Parsed[event_batch.PredictionBatch] | event_batch.Parsed[event_batch.LabelBatch]
 
 BLOCK: Final = 1 << 20
+PARQUET_ROWS: Final = 1 << 13
 #: A number as JSON writes it; other text stays text, so that the reader refuses it by name.
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 #: Members that are numbers; in CSV everything is text.
@@ -110,8 +117,88 @@ class _Tape:
         return self._sha.hexdigest()
 
 
-def open_feed(name: str, stream: declaration.Stream, kind: Kind, *, hmac_key: bytes | None = None) -> Feed:
-    """The feed of a file, by its suffix: .jsonl, .ndjson, .json, .csv (all also .gz), .parquet."""
+class ParquetFeed:
+    """A Parquet file. Positions count rows, and stand for the whole file: another file is another beginning."""
+
+    def __init__(self, path: Path, read: Any) -> None:
+        self._path = path
+        self._read = read
+        self._sha: str | None = None
+
+    def parsed(self, position: int) -> Iterator[Parsed]:
+        with _parquet(self._path) as file:
+            batches = _from_row(file.iter_batches(PARQUET_ROWS), position)
+            for part in self._read(batches):
+                yield dataclasses.replace(_later(part, position), end=part.first + part.items)
+
+    def digest(self, position: int) -> str | None:  # noqa: ARG002  # the whole file is meant
+        if self._sha is None:
+            with self._path.open("rb") as file:
+                self._sha = hashlib.file_digest(file, "sha256").hexdigest()
+        return self._sha
+
+    def size(self) -> int:
+        return 0
+
+
+class CloudEventsFeed:
+    """A batch of CloudEvents, with predictions and labels as they come: small enough to be read at once."""
+
+    def __init__(self, path: Path, stream: declaration.Stream, hmac_key: bytes | None) -> None:
+        self._path = path
+        self._receiver = wire_cloudevents.Receiver([stream], hmac_key=hmac_key)
+
+    def parsed(self, position: int) -> Iterator[Parsed]:
+        body = self._path.read_bytes()
+        if position:
+            return
+        found = self._receiver.batch(body)
+        for portion in found.portions:
+            yield dataclasses.replace(portion.parsed, end=0)
+        nothing = event_batch.PredictionBatch.of([])
+        yield event_batch.Parsed(nothing, np.zeros(0, np.int64), found.rejected, len(found.rejected), end=len(body))
+
+    def digest(self, position: int) -> str | None:
+        with self._path.open("rb") as file:
+            return hashlib.sha256(file.read(position)).hexdigest()
+
+    def size(self) -> int:
+        return self._path.stat().st_size
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[parquet.ParquetFile]:
+    try:
+        with parquet.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowInvalid, OSError) as error:
+        raise errors.SourceError(
+            "CAL-104",
+            f"{path.name} cannot be read as Parquet",
+            cause=files.shorten(str(error)),
+            fix="the file is truncated or damaged: write it again",
+        ) from error
+
+
+def _from_row(batches: Iterator[pa.RecordBatch], position: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        if position < batch.num_rows:
+            yield batch.slice(position)
+        position = max(position - batch.num_rows, 0)
+
+
+def open_feed(
+    name: str,
+    stream: declaration.Stream,
+    kind: Kind,
+    *,
+    columns: Mapping[str, str] | None = None,
+    hmac_key: bytes | None = None,
+) -> Feed:
+    """The feed of a file, by its suffix: .jsonl, .ndjson, .csv (all also .gz), .parquet; .json holding an array.
+
+    ``columns`` says for Parquet which column holds which member of the event.
+    """
     path = Path(name)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = bool(suffixes) and suffixes[-1] == ".gz"
@@ -123,7 +210,18 @@ def open_feed(name: str, stream: declaration.Stream, kind: Kind, *, hmac_key: by
 
     # how far a packed file is cannot be told from what came out of it
     size = 0 if packed else path.stat().st_size
+    if columns and suffix[0] not in (".parquet", ".pq"):
+        raise errors.UsageError(
+            "CAL-497",
+            "columns can be named for Parquet only",
+            cause=f"{path.name!r} is another format, whose members have fixed names",
+            fix="leave --column out, or write Parquet",
+        )
     match suffix[0]:
+        case ".json" if not packed and _begins_with_bracket(path):
+            return CloudEventsFeed(path, stream, hmac_key)
+        case ".parquet" | ".pq":
+            return ParquetFeed(path, _tables(stream, kind, columns, hmac_key))
         case ".jsonl" | ".ndjson" | ".json" | "":
             return TextFeed(opened, _lines(stream, kind, hmac_key), size=size)
         case ".csv":
@@ -150,6 +248,21 @@ def _there(path: Path) -> None:
             cause="it is a folder" if path.is_dir() else "there is no such file",
             fix="check the path; - reads standard input",
         )
+
+
+def _begins_with_bracket(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(1_000).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+
+
+def _tables(stream: declaration.Stream, kind: Kind, columns: Mapping[str, str] | None, hmac_key: bytes | None) -> Any:
+    match kind:
+        case "predictions":
+            return lambda source: wire_arrow.read_predictions(source, stream=stream, columns=columns, hmac_key=hmac_key)
+        case "labels":
+            return lambda source: wire_arrow.read_labels(source, stream=stream, columns=columns)
+        case _:
+            assert_never(kind)
 
 
 def _lines(stream: declaration.Stream, kind: Kind, hmac_key: bytes | None) -> Any:

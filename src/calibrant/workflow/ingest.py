@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias, assert_never
+from typing import Final, TypeAlias
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from calibrant.events import batch as event_batch
 from calibrant.joining import contract
 from calibrant.ports import clock, event_log
 from calibrant.streams import declaration
@@ -83,7 +83,7 @@ def ingest(
     before, begin = state.items, state.position
     named: list[Named] = []
     for part in feed.parsed(begin):
-        state, refused = _take(log, stream, part, state, kind=kind, time=time, batch=batch)
+        state, refused = _take(log, stream, part, state, time=time, batch=batch)
         named += refused[: NAMED - len(named)]
         state = replace(state, position=begin + part.end)
         state = replace(state, digest=feed.digest(state.position) or "")
@@ -126,7 +126,6 @@ def _take(
     part: feeds.Parsed,
     state: checkpoints.Checkpoint,
     *,
-    kind: feeds.Kind,
     time: clock.Clock,
     batch: int,
 ) -> tuple[checkpoints.Checkpoint, list[Named]]:
@@ -135,7 +134,11 @@ def _take(
     table = part.batch.table
     for start in range(0, table.num_rows, batch):
         rows = table.slice(start, batch)
-        done = _append(log, stream.name, rows, kind=kind, received_us=time.now_us())
+        received = time.now_us()
+        if isinstance(part.batch, event_batch.PredictionBatch):
+            done = log.append_predictions(stream.name, rows, received_us=received)
+        else:
+            done = log.append_labels(stream.name, rows, received_us=received)
         state = replace(
             state,
             accepted=state.accepted + done.accepted,
@@ -149,18 +152,6 @@ def _take(
         log.reject(stream.name, items, received_us=time.now_us())
     counted = replace(state, items=state.items + part.items, rejected=state.rejected + len(part.rejected))
     return counted, sorted(named, key=lambda one: one.place)
-
-
-def _append(
-    log: event_log.EventLog, stream: str, rows: pa.Table, *, kind: feeds.Kind, received_us: int
-) -> event_log.Appended:
-    match kind:
-        case "predictions":
-            return log.append_predictions(stream, rows, received_us=received_us)
-        case "labels":
-            return log.append_labels(stream, rows, received_us=received_us)
-        case _:
-            assert_never(kind)
 
 
 def _refused(done: event_log.Appended, places: NDArray[np.int64]) -> list[Named]:
