@@ -51,7 +51,7 @@ def test_the_example_and_its_canonical_form_are_valid() -> None:
         ("target: probability", "target: class"),
         ("scale: probability", "scale: percentage"),
         ("implicitNegative: false", "implicitNegative: 0"),
-        ("terminal: [1]", "terminal: 1"),
+        ("terminal: []", "terminal: 1"),
         ("conflicts: last_revision", "conflicts: newest"),
         ("cap: 250", "cap: 0"),
         ("maxBytes: 2048", "maxBytes: 4096"),

@@ -26,7 +26,7 @@ spec:
   labels:
     horizon: 90d
     implicitNegative: true
-    terminal: [1]
+    terminal: []
   cohorts:
     - field: country
       cap: 50
@@ -39,7 +39,7 @@ def test_a_good_file_has_no_findings() -> None:
     """And reads as what it says."""
     assert yaml_file.lint(GOOD) == ()
     stream = yaml_file.read(GOOD)
-    assert stream.labels == declaration.LabelContract(timedelta(days=90), True, (1.0,))
+    assert stream.labels == declaration.LabelContract(timedelta(days=90), True)
     assert (stream.name, stream.cohorts) == ("card-fraud", (declaration.CohortField("country", 50),))
 
 
@@ -61,14 +61,14 @@ def test_a_good_file_has_no_findings() -> None:
         ("implicitNegative", "implicit_negative", "CAL-821", "spec.labels.implicit_negative", 11, "implicitNegative?"),
         ("implicitNegative: true", "implicitNegative: 1", "CAL-823", "spec.labels.implicitNegative",
          11, "true or false"),
-        ("terminal: [1]", "terminal: [2]", "CAL-807", "spec.labels.terminal[0]", 12, "a value that labels have"),
-        ("terminal: [1]", "terminal: [.nan]", "CAL-803", "spec.labels.terminal[0]", 12, "finite"),
-        ("terminal: [1]", "terminal: 1", "CAL-823", "spec.labels.terminal", 12, "a list"),
-        ("terminal: [1]", "conflicts: newest", "CAL-804", "spec.labels.conflicts", 12, "last_revision"),
-        ("terminal: [1]", "conflicts: majority_vot", "CAL-804", "spec.labels.conflicts", 12,
+        ("terminal: []", "terminal: [2]", "CAL-807", "spec.labels.terminal[0]", 12, "a value that labels have"),
+        ("terminal: []", "terminal: [.nan]", "CAL-803", "spec.labels.terminal[0]", 12, "finite"),
+        ("terminal: []", "terminal: 1", "CAL-823", "spec.labels.terminal", 12, "a list"),
+        ("terminal: []", "conflicts: newest", "CAL-804", "spec.labels.conflicts", 12, "last_revision"),
+        ("terminal: []", "conflicts: majority_vot", "CAL-804", "spec.labels.conflicts", 12,
          "did you mean majority_vote?"),
-        ("terminal: [1]", "conflicts: labeler_priority", "CAL-808", "spec.labels.priority", 9, "best first"),
-        ("    terminal: [1]", "    horizon: 9d", "CAL-824", "spec.labels.horizon", 12, "keep one"),
+        ("terminal: []", "conflicts: labeler_priority", "CAL-808", "spec.labels.priority", 9, "best first"),
+        ("    terminal: []", "    horizon: 9d", "CAL-824", "spec.labels.horizon", 12, "keep one"),
         ("cap: 50", "cap: 0", "CAL-803", "spec.cohorts[0].cap", 15, "above 0"),
         ("cap: 50", "cap: 1.5", "CAL-823", "spec.cohorts[0].cap", 15, "whole number"),
         ("cap: 50", "field: x", "CAL-824", "spec.cohorts[0].field", 15, "keep one"),
@@ -94,7 +94,8 @@ def test_a_good_file_has_no_findings() -> None:
         ("hmac: [account]", "hmac: []", "CAL-834", "spec.unit", 8, "context.hmac"),
         ("hmac: [account]", "allow: [account]", "CAL-835", "spec.unit", 8, "context.hmac"),
         ("horizon: 90d", "horizon: 900d", "CAL-836", "spec.labels.horizon", 10, "unit"),
-        ("terminal: [1]", "terminal: [0, 1]", "CAL-837", "spec.labels.terminal", 12, "0"),
+        ("terminal: []", "terminal: [1]", "CAL-839", "spec.labels.terminal", 12, "both outcomes or none"),
+        ("terminal: []", "terminal: [0, 1]", "CAL-837", "spec.labels.terminal", 12, "0"),
         ("  unit: account", "  unit: account\n  target: rate", "CAL-838", "spec.labels.implicitNegative", 12, "false"),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from calibrant import errors
 from calibrant.events import batch as batches
 from calibrant.events import columns as event_columns
-from calibrant.events import refusals, strict_json, times
+from calibrant.events import refusals, strict_json, structs, times
 from calibrant.events.admission import Admission, Bad, Items
 from calibrant.events.refusals import Refused
 from calibrant.streams import declaration
@@ -39,7 +39,7 @@ def read_predictions(
     """
     admission = Admission(stream, hmac_key=hmac_key)
     for first, table in _parts(tables):
-        reader = _Reader(table, columns, declaration.PREDICTION_COLUMNS, ("cohorts", "context"))
+        reader = _Reader(table, columns, structs.Prediction.__struct_fields__, ("cohorts", "context"))
         made = event_columns.Predictions(
             id=reader.required_texts("id"),
             at_us=reader.required_times("at"),
@@ -66,7 +66,7 @@ def read_labels(
     """Labels, as ``read_predictions``."""
     admission = Admission(stream)
     for first, table in _parts(tables):
-        reader = _Reader(table, columns, declaration.LABEL_COLUMNS, ())
+        reader = _Reader(table, columns, structs.Label.__struct_fields__, ())
         made = event_columns.Labels(
             prediction=reader.required_texts("prediction"),
             at_us=reader.required_times("at"),

@@ -103,6 +103,15 @@ def _waiting(stream: Stream, lines: Mapping[str, int]) -> Iterator[Finding]:
             cause="no prediction counts before its horizon has passed, unless its label is terminal",
             fix="check the unit of the duration",
         )
+    if stream.target == "probability" and len(set(stream.labels.terminal)) == 1:
+        yield _warning(
+            "CAL-839",
+            "one outcome ends the wait and the other does not",
+            "spec.labels.terminal",
+            lines,
+            cause="predictions younger than the horizon then count with that outcome alone, which bends every rate",
+            fix="list both outcomes or none, or measure only windows older than the horizon",
+        )
     if stream.labels.implicit_negative and 0.0 in stream.labels.terminal:
         yield _warning(
             "CAL-837",

@@ -20,11 +20,13 @@ Engine = Literal[
 ]
 CENTURY = timedelta(days=36_525)
 
-#: The members of events that a table's columns can be mapped to; ``cohorts.NAME`` and ``context.NAME`` come on top.
+#: What a table's columns can be mapped to: the members of events, and when a row reached the table (``received``);
+#: ``cohorts.NAME`` and ``context.NAME`` come on top.
 PREDICTION_COLUMNS = (
     "id", "at", "score", "model", "served", "artifact", "threshold", "decision", "arm", "unit", "weight", "trace",
+    "received",
 )  # fmt: skip
-LABEL_COLUMNS = ("prediction", "value", "at", "observed", "source", "revision", "weight", "propensity")
+LABEL_COLUMNS = ("prediction", "value", "at", "observed", "source", "revision", "weight", "propensity", "received")
 
 
 class _Checked:

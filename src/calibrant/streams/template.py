@@ -25,7 +25,7 @@ spec:
   labels:
     horizon: 30d              # a label counts when it is dated at most this long after its prediction
     implicitNegative: false   # true: no label by the horizon means 0, as with chargebacks
-    terminal: [1]             # label values that are final and need not wait for the horizon
+    terminal: []              # [0, 1]: every label is final at once and need not wait for the horizon
     conflicts: last_revision  # or labeler_priority (with priority: [...]), majority_vote, reject
     orphans: 7d               # how long a label may wait for its prediction
 
