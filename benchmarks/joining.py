@@ -34,7 +34,7 @@ SELECT floor(score * 3000) AS cell, count(*) AS n, sum(value) AS wy, sum(score) 
   sum(score * value) AS wpy, sum(-ln(CASE WHEN value = 1 THEN score ELSE 1 - score END)) AS loss
 FROM predictions p JOIN labels l ON l.prediction = p.id
 WHERE l.at_us <= p.at_us + {HORIZON // timedelta(microseconds=1)} GROUP BY cell
-"""  # noqa: S608  # constants of this file
+"""
 
 
 def run(stream: data.Stream) -> Iterator[clock.Line]:

@@ -74,7 +74,9 @@ class Relations:
 
     def answer(self, question: sql.Question, predictions: sql.Selected, labels: sql.Selected) -> pa.Table:
         made = (
-            nw.from_native(self.engine.connection.sql(sql.selection(one, sql.wanted_columns(names, one), dialect="duckdb")))
+            nw.from_native(
+                self.engine.connection.sql(sql.selection(one, sql.wanted_columns(names, one), dialect="duckdb"))
+            )
             for names, one in ((expression.PREDICTIONS, predictions), (expression.LABELS, labels))
         )
         return question(*made).to_native().to_arrow_table()

@@ -1,4 +1,4 @@
-"""PostgreSQL: a real server of its own, run by an ordinary user; missing at home it is skipped, in CI it must be there."""
+"""PostgreSQL: a real server, run by an ordinary user; missing at home it is skipped, in CI it must be there."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ def fill(address: str, feeds: Any) -> None:
                 )
 
 
-SOURCE = declaration.TableSource(
-    "postgres", "shop.predictions", "shop.labels", {"predictions.cohorts.country": "land"}
-)
+SOURCE = declaration.TableSource("postgres", "shop.predictions", "shop.labels", {"predictions.cohorts.country": "land"})
 
 
 def test_postgres_agrees(server: str) -> None:

@@ -14,6 +14,7 @@ from calibrant.streams import declaration
 
 HOUR = 3_600_000_000
 START = 1_700_000_000_000_000
+COUNTRIES = ["US", "DE", "CH", "FR", 'É"x\\', "__other__"]
 
 
 class Feeds(NamedTuple):
@@ -28,6 +29,8 @@ def make(rows: int, *, seed: int = 1, rates: bool = False) -> Feeds:
     scores[rng.random(rows) < 0.01] = np.nan
     scores[rng.random(rows) < 0.01] = 1.5
     at = START + rng.integers(0, 72, rows) * HOUR
+    countries = rng.choice(COUNTRIES, rows, p=[0.4, 0.3, 0.1, 0.1, 0.05, 0.05]).tolist()
+    kinds = rng.choice(["a", "b", ""], rows).tolist()
     predictions = pa.table(
         {
             "id": [f"p{number}" for number in range(rows)],
@@ -37,7 +40,7 @@ def make(rows: int, *, seed: int = 1, rates: bool = False) -> Feeds:
             "model": rng.choice(["m1", "m2"], rows),
             "cohorts": [
                 json.dumps({"country": c, "kind": k} if k else {"country": c}, separators=(",", ":"))
-                for c, k in zip(rng.choice(["US", "DE", "CH", "FR", 'É"x\\', "__other__"], rows, p=[0.4, 0.3, 0.1, 0.1, 0.05, 0.05]).tolist(), rng.choice(["a", "b", ""], rows).tolist(), strict=True)
+                for c, k in zip(countries, kinds, strict=True)
             ],
             "weight": rng.choice([0.0, 0.5, 1.0, 2.0], rows, p=[0.05, 0.15, 0.7, 0.1]),
         }
@@ -48,6 +51,7 @@ def make(rows: int, *, seed: int = 1, rates: bool = False) -> Feeds:
     value = rng.choice([0.0, 0.25, 1.0], count) if rates else rng.integers(0, 2, count).astype(float)
     value[rng.random(count) < 0.01] = np.nan
     value[rng.random(count) < 0.01] = 2.0
+    chance = rng.choice([0.25, 0.5, 1.0, 0.0], count, p=[0.2, 0.3, 0.49, 0.01])
     labels = pa.table(
         {
             "prediction": [f"p{number}" for number in owner],
@@ -57,7 +61,7 @@ def make(rows: int, *, seed: int = 1, rates: bool = False) -> Feeds:
             "source": rng.choice(["", "desk", "judge", "é"], count),
             "revision": rng.integers(0, 3, count),
             "weight": rng.choice([0.0, 1.0, 1.5], count, p=[0.02, 0.9, 0.08]),
-            "propensity": pa.array(rng.choice([0.25, 0.5, 1.0, 0.0], count, p=[0.2, 0.3, 0.49, 0.01]), mask=rng.random(count) < 0.3),
+            "propensity": pa.array(chance, mask=rng.random(count) < 0.3),
         }
     )  # fmt: skip
     again = predictions.take(rng.integers(0, rows, rows // 20))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,7 @@ def flights() -> pa.Table:
 
 
 def month(number: int) -> int:
-    return int(datetime(2013, number, 1, tzinfo=timezone.utc).timestamp()) * 1_000_000
+    return int(datetime(2013, number, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 @pytest.mark.parametrize("number", [2, 7, 11])
@@ -36,9 +36,15 @@ def test_a_month_from_two_feeds_is_the_month_of_the_file(flights: pa.Table, numb
     start, end = month(number), month(number + 1)
     made = flights["predicted_at"].cast(pa.int64())
     carriers = compute.binary_join_element_wise('{"carrier":"', flights["carrier"].cast(pa.string()), '"}', "")
-    predictions = pa.table({"id": flights["prediction_id"], "at_us": made, "score": flights["score"], "cohorts": carriers})
+    predictions = pa.table(
+        {"id": flights["prediction_id"], "at_us": made, "score": flights["score"], "cohorts": carriers}
+    )
     labels = pa.table(
-        {"prediction": flights["prediction_id"], "at_us": flights["labeled_at"].cast(pa.int64()), "value": flights["label"]}
+        {
+            "prediction": flights["prediction_id"],
+            "at_us": flights["labeled_at"].cast(pa.int64()),
+            "value": flights["label"],
+        }
     ).sort_by("at_us")
     found = reference.join(
         predictions, labels, rule=RULE, as_of_us=end + 86_400_000_000, cohorts=CARRIER, start_us=start, end_us=end
@@ -48,7 +54,10 @@ def test_a_month_from_two_feeds_is_the_month_of_the_file(flights: pa.Table, numb
     names = sorted(coded.dictionary.to_pylist())
     place = np.array([names.index(name) for name in coded.dictionary.to_pylist()])
     expected = summary.summarise(
-        mine["score"].to_numpy(), mine["label"].to_numpy(), groups=place[coded.indices.to_numpy()], group_count=len(names)
+        mine["score"].to_numpy(),
+        mine["label"].to_numpy(),
+        groups=place[coded.indices.to_numpy()],
+        group_count=len(names),
     )
     assert [key[1] for key in found.cohorts.keys] == names
     np.testing.assert_array_equal(found.cohorts.summary.keys, expected.keys)

@@ -49,7 +49,11 @@ DIALECTS = get_args(sql.Dialect)
 
 def compiled(dialect: sql.Dialect) -> str:
     head = f"-- The join, the maturity rule and the summary of an example stream, compiled for {dialect}.\n"
-    return head + sql.compiled(functools.partial(expression.summed, plan=PLAN), PREDICTIONS, LABELS, dialect=dialect) + "\n"
+    return (
+        head
+        + sql.compiled(functools.partial(expression.summed, plan=PLAN), PREDICTIONS, LABELS, dialect=dialect)
+        + "\n"
+    )
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -67,7 +71,9 @@ def test_the_query_reads_in_its_dialect(dialect: sql.Dialect) -> None:
     tables = {table.name for table in tree.find_all(exp.Table)} - steps
     assert tables == {"scores", "chargebacks"}
     assert {"O'Brien\\"} <= {literal.this for literal in tree.find_all(exp.Literal) if literal.is_string}
-    assert not any(word in text for word in ("GROUP BY ALL", "NaN", "Infinity", "MATERIALIZED", "__duckdb", "row_index"))
+    assert not any(
+        word in text for word in ("GROUP BY ALL", "NaN", "Infinity", "MATERIALIZED", "__duckdb", "row_index")
+    )
     # one logarithm, of a number that is kept away from 0 and 1
     assert len(list(tree.find_all(exp.Ln))) == 1 or dialect in ("bigquery", "clickhouse")
 

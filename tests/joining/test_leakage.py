@@ -25,7 +25,9 @@ def test_time_that_runs_backwards_is_found() -> None:
 
 def test_a_clean_feed_has_no_findings() -> None:
     """A label at the very time of its prediction, and one at as_of, are nothing odd."""
-    assert leakage.findings(table(id=["a"], at_us=[10]), table(prediction=["a", "a"], at_us=[10, 50]), as_of_us=50) == ()
+    assert (
+        leakage.findings(table(id=["a"], at_us=[10]), table(prediction=["a", "a"], at_us=[10, 50]), as_of_us=50) == ()
+    )
 
 
 def test_a_unit_on_both_sides_is_found() -> None:

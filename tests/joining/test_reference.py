@@ -37,7 +37,9 @@ CONTRACTS, COHORTS, AS_OF, HOUR, START = (
 )  # fmt: skip
 
 
-def spelt_out(feeds: Any, rule: declaration.LabelContract, as_of: int) -> tuple[dict[str, tuple[str, float, float]], Counter[str]]:
+def spelt_out(
+    feeds: Any, rule: declaration.LabelContract, as_of: int
+) -> tuple[dict[str, tuple[str, float, float]], Counter[str]]:
     """(state, value, weight) of every prediction by the rules in plain Python, and the counts of labels."""
     tally: Counter[str] = Counter()
     bodies: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
@@ -170,9 +172,7 @@ def _whole(which: int) -> joined.Joined:
 def test_events_delivered_again_change_nothing_but_their_count(feeds: Any, rule: declaration.LabelContract) -> None:
     """Everything three times: the same summary, and every repeat counted."""
     once = reference.join(*feeds, rule=rule, as_of_us=AS_OF, cohorts=COHORTS)
-    thrice = reference.join(
-        [feeds.predictions] * 3, [feeds.labels] * 3, rule=rule, as_of_us=AS_OF, cohorts=COHORTS
-    )
+    thrice = reference.join([feeds.predictions] * 3, [feeds.labels] * 3, rule=rule, as_of_us=AS_OF, cohorts=COHORTS)
     np.testing.assert_array_equal(thrice.cohorts.summary.sums, once.cohorts.summary.sums)
     assert thrice.counts.labelled == once.counts.labelled
     assert thrice.counts.duplicate_predictions > 2 * once.counts.predictions

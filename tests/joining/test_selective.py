@@ -123,7 +123,9 @@ def test_coverage_of_a_join_looks_at_matured_predictions() -> None:
     names = [f"p{number}" for number in range(rows)]
     predictions = pa.table({"id": names, "at_us": np.arange(rows) * 1_000_000, "score": scores})
     some = np.flatnonzero((rng.random(rows) < 0.5) & (np.arange(rows) < 2_000))
-    labels = pa.table({"prediction": [names[one] for one in some], "at_us": some * 1_000_000, "value": np.ones(len(some))})
+    labels = pa.table(
+        {"prediction": [names[one] for one in some], "at_us": some * 1_000_000, "value": np.ones(len(some))}
+    )
     found = selective.coverage(reference.pairs(predictions, labels, rule=RULE, as_of_us=2_000 * 1_000_000))
     assert isinstance(found, selective.Coverage)
     assert sum(band.predictions for band in found.bands) in (2_000, 1_999, 2_001)

@@ -39,7 +39,9 @@ def collect(
     change[0] = True
     for key in keys:
         column = cells[key].combine_chunks()
-        change[1:] |= compute.not_equal(column.slice(1), column.slice(0, len(column) - 1)).to_numpy(zero_copy_only=False)
+        change[1:] |= compute.not_equal(column.slice(1), column.slice(0, len(column) - 1)).to_numpy(
+            zero_copy_only=False
+        )
     starts = np.flatnonzero(change)
     firsts = cells.select(keys).take(pa.array(starts))
     made = summaries.Summary(
@@ -67,9 +69,7 @@ def _counts(
     # copies count every repetition, and the first
     copies = groups["copies"].to_numpy().astype(np.float64) - known * groups["n"].to_numpy().astype(np.float64)
     # a sum over no value is missing, or 0: engines differ
-    tally = {
-        name: int(compute.fill_null(groups[name], 0).to_numpy()[known].sum()) for name in expression.TALLIES[1:]
-    }
+    tally = {name: int(compute.fill_null(groups[name], 0).to_numpy()[known].sum()) for name in expression.TALLIES[1:]}
     future, labels, invalid = totals
     return joined.JoinCounts(
         predictions=int(n[: len(joined.STATES)].sum()),

@@ -202,7 +202,10 @@ def _with_outcome(predictions: Frame, labels: Frame, plan: Plan) -> Frame:
     # a missing value stays missing: no label, or none that counts
     return wide.with_columns(
         *(
-            nw.when(alone & ~late).then(nw.col(f"only_{name}")).otherwise(nw.col(f"their_{name}")).alias(f"label_{name}")
+            nw.when(alone & ~late)
+            .then(nw.col(f"only_{name}"))
+            .otherwise(nw.col(f"their_{name}"))
+            .alias(f"label_{name}")
             for name in label
         ),
         nw.when(alone & late).then(1.0).otherwise(nw.col("late")).alias("late"),

@@ -140,7 +140,9 @@ def summarise(
     """Sum the pairs by model and cohort."""
     names = [one.field for one in cohorts]
     fields = ("model", *names)
-    encoded = [_encode(found.table["model"])] + [_encode(column) for column in attributes(found.table["cohorts"], names)]
+    encoded = [_encode(found.table["model"])] + [
+        _encode(column) for column in attributes(found.table["cohorts"], names)
+    ]
     chosen: dict[str, tuple[str, ...] | None] = {}
     overflow: dict[str, int] = {}
     for place, one in enumerate(cohorts, 1):

@@ -127,7 +127,9 @@ def source(table: str, dialect: Dialect) -> str:
             cause="a table is named by up to three words with points between them: catalog.schema.table",
             fix="correct the name, or give a path that ends in .parquet, .csv or .jsonl where the engine reads files",
         )
-    named = exp.Table(this=parts[-1], db=parts[-2] if len(parts) > 1 else None, catalog=parts[0] if len(parts) > 2 else None)
+    named = exp.Table(
+        this=parts[-1], db=parts[-2] if len(parts) > 1 else None, catalog=parts[0] if len(parts) > 2 else None
+    )
     return str(named.sql(dialect=dialect))
 
 
@@ -147,7 +149,7 @@ def _quoted(name: str, dialect: Dialect) -> str:
     return str(exp.to_identifier(name, quoted=True).sql(dialect=dialect))
 
 
-def _steps(question: Question, fields: tuple[str, ...]) -> exp.Expression:
+def _steps(question: Question, fields: tuple[str, ...]) -> exp.Expr:
     """What narwhals builds on two empty tables, as a tree with names that are the same every time."""
     try:
         import duckdb
@@ -160,11 +162,10 @@ def _steps(question: Question, fields: tuple[str, ...]) -> exp.Expression:
             connection.execute(f'CREATE TABLE "{name}" ({kinds})')
         tables = (nw.from_native(connection.table(name)) for name in GIVEN)
         text = question(*tables).to_native().sql_query()
-    tree = sqlglot.parse_one(text, read="duckdb")
-    return _tidied(tree)
+    return _tidied(sqlglot.parse_one(text, read="duckdb"))
 
 
-def _tidied(tree: exp.Expression) -> exp.Expression:
+def _tidied(tree: exp.Expr) -> exp.Expr:
     """Names by number, steps without hints, and a plain LN where narwhals guards the logarithm of what is positive."""
     from sqlglot import exp
 
@@ -187,7 +188,7 @@ def _tidied(tree: exp.Expression) -> exp.Expression:
     return tree
 
 
-def _portable(node: exp.Expression) -> exp.Expression:
+def _portable(node: exp.Expr) -> exp.Expr:
     """DuckDB's own words in those that all engines know."""
     from sqlglot import exp
 
@@ -213,7 +214,7 @@ def _needless(bracket: exp.Paren) -> bool:
     return False
 
 
-def _guarded_logarithm(case: exp.Case) -> exp.Expression | None:
+def _guarded_logarithm(case: exp.Case) -> exp.Expr | None:
     """``x`` of CASE WHEN x < 0 THEN NaN ELSE CASE WHEN x = 0 THEN -Infinity ELSE LOG(x) / LOG(e) END END."""
     from sqlglot import exp
 
@@ -221,4 +222,5 @@ def _guarded_logarithm(case: exp.Case) -> exp.Expression | None:
     says = first.args["true"]
     if not (isinstance(says, exp.Cast) and says.this.name == "NaN"):
         return None
-    return first.this.unnest().this.copy()
+    argument: exp.Expr = first.this.unnest().this
+    return argument.copy()

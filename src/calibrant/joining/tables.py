@@ -188,7 +188,7 @@ def _most_frequent(
 ) -> tuple[str, ...] | None:
     field = plan.fields[place]
 
-    def most(left: Any, right: Any) -> Any:
+    def most(left: Any, _labels: Any) -> Any:
         counted = expression.frequencies(left, plan, place).filter(nw.col(field) != caps.OTHER)
         return counted.sort("n", field, descending=[True, False]).head(cap + 1)
 
@@ -203,8 +203,10 @@ def _overflow(ask: Any, plan: expression.Plan, place: int, kept: tuple[str, ...]
         return 0
     field = plan.fields[place]
     (found,) = ask(
-        lambda left, right: expression.frequencies(left, plan, place)
-        .filter(~nw.col(field).is_in([*kept, caps.OTHER]))
-        .select(nw.col("n").sum())
+        lambda left, _labels: (
+            expression.frequencies(left, plan, place)
+            .filter(~nw.col(field).is_in([*kept, caps.OTHER]))
+            .select(nw.col("n").sum())
+        )
     )
     return int(found)
