@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 IN_CI = os.environ.get("CI") == "true"
-BATCHES = 40
+BATCHES = 24
 SIZE = 20
 
 
@@ -45,10 +45,10 @@ def test_a_full_disk(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        "fsync,fdatasync:error=EIO:when=25+9",
-        "pwrite64:error=EIO:when=120+401",
+        "fsync,fdatasync:error=EIO:when=25+13",
+        "pwrite64:error=EIO:when=90+401",
         "fsync,fdatasync:error=EIO:when=30",
-        "pwrite64:error=ENOSPC:when=150+403",
+        "pwrite64:error=ENOSPC:when=90+403",
     ],
 )
 def test_calls_that_fail(tmp_path: Path, oracle: ModuleType, fault: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from calibrant import errors
 from calibrant.ports import event_log, failures
-from calibrant.storage import documents, embedded, sql_store
+from calibrant.storage import documents, embedded
 from calibrant.storage.embedded import segments, sqlite
 from calibrant.testing import made_up
 from calibrant.testing.event_log_contract import LATER, append, ids, state
@@ -193,11 +193,3 @@ def test_the_users_own_failures_stay_what_they_are(tmp_path: Path) -> None:
     """An error of the code that reads within a snapshot is not taken for one of the disk."""
     with embedded.open_store(tmp_path) as store, pytest.raises(FileNotFoundError), store.snapshot():
         raise FileNotFoundError("mine")
-
-
-def test_both_ports_are_kept(tmp_path: Path) -> None:
-    """The store is an event log with every method of the Protocol."""
-    with embedded.open_store(tmp_path) as store:
-        assert isinstance(store, sql_store.SqlStore)
-        wanted = {name for name in vars(event_log.EventLog) | vars(event_log.EventReader) if name[0] != "_"}
-        assert not [name for name in wanted if not callable(getattr(store, name))]

@@ -10,9 +10,7 @@ import pyarrow as pa
 from calibrant.storage import database, pieces, reading
 from calibrant.storage.writing import Writing
 
-#: A partition with so many hot rows is sealed before it ends.
-MANY: Final = 1_000_000
-#: So many sealed pieces of fewer rows than MANY in one partition are merged into one.
+#: So many sealed pieces of fewer rows than reading.MANY in one partition are merged into one.
 MOST_SMALL: Final = 4
 
 
@@ -33,11 +31,11 @@ class Housekeeping:
         A sealed piece is durable before the transaction that makes it known and deletes what it replaces: a crash in
         between leaves the hot pieces and a file that nobody knows, which the next opening removes.
         """
-        stream_id, sealed = writing.row.stream_id, 0
-        for kind, partition in writing.session.rows("unsealed", stream_id=stream_id, before_us=before_us, many=MANY):
+        sealed = 0
+        for kind, partition in reading.unsealed(writing.session, writing.row, before_us=before_us):
             found = self._of_partition(writing, kind, partition)
             hot = [piece for piece in found if piece.level < pieces.SEALED]
-            small = [piece for piece in found if piece.level == pieces.SEALED and piece.n < MANY]
+            small = [piece for piece in found if piece.level == pieces.SEALED and piece.n < reading.MANY]
             self._replace(writing, [*hot, *small] if len(small) >= MOST_SMALL else hot, seal=stream)
             sealed += 1
         return sealed

@@ -17,6 +17,8 @@ from calibrant.storage import database, pieces
 EVER: Final = 2**62
 #: Small pieces are handed out together, up to so many rows.
 ROWS: Final = 1 << 16
+#: A partition with so many hot rows is sealed before it ends.
+MANY: Final = 1_000_000
 
 _EXTRA: Final = [pa.field("received_us", pa.int64(), nullable=False), pa.field("seq", pa.int64(), nullable=False)]
 PREDICTION_ROWS: Final = pa.schema([*event_batch.PREDICTIONS, *_EXTRA])
@@ -73,6 +75,10 @@ class Reader:
         """The row of a stream, None when it was never written to."""
         found = self._session.rows("stream", name=stream)
         return StreamRow(*found[0]) if found else None
+
+    def unsealed(self, row: StreamRow, *, before_us: int) -> list[database.Row]:
+        """Kind and start of the partitions that are to be sealed."""
+        return unsealed(self._session, row, before_us=before_us)
 
     def partition_width_us(self, stream: str) -> int:
         found = self.find(stream)
@@ -212,6 +218,11 @@ class Reader:
     def _of(self, name: str, stream: str) -> list[database.Row]:
         found = self.find(stream)
         return self._session.rows(name, stream_id=found.stream_id) if found else []
+
+
+def unsealed(session: database.Session, row: StreamRow, *, before_us: int) -> list[database.Row]:
+    """Kind and start of the partitions that start before ``before_us`` or have many hot rows."""
+    return session.rows("unsealed", stream_id=row.stream_id, before_us=before_us, many=MANY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,12 +161,21 @@ class SqlStore(SqlReads):
             open_now.session.many("clean", [(seq, stream_id, one, seq) for one in partitions])
 
     def maintain(self, *, now_us: int) -> None:
-        for stream in self.streams():
+        for stream in self._streams_to_seal(now_us):
             with self._writing(stream, -reading.EVER) as open_now:
                 before = housekeeping.end_of_closed(open_now.row, now_us)
                 if self._house.seal(open_now, stream, before_us=before):
                     open_now.save()
         self._sweep()
+
+    def _streams_to_seal(self, now_us: int) -> list[str]:
+        with self._reader() as reader:
+            rows = [(stream, reader.find(stream)) for stream in reader.streams()]
+            return [
+                stream
+                for stream, row in rows
+                if row and reader.unsealed(row, before_us=housekeeping.end_of_closed(row, now_us))
+            ]
 
     def forget_before(self, stream: str, at_us: int, *, now_us: int) -> int:
         if at_us > now_us:

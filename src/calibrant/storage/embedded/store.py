@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from calibrant import errors
+from calibrant.ports import event_log, kept_summaries
 from calibrant.storage import sql_store
 from calibrant.storage.embedded import faults, sqlite
 
@@ -52,6 +53,11 @@ def open_store(root: str | Path) -> EmbeddedStore:
     Raises StoreBusyError (CAL-851) when another process writes into it.
     """
     return EmbeddedStore(Path(root))
+
+
+def _keeps_its_promises(store: EmbeddedStore) -> tuple[event_log.EventLog, kept_summaries.KeptSummaries]:
+    """The type checker's proof that the store is both ports."""
+    return store, store
 
 
 def open_reader(root: str | Path) -> sql_store.SqlReads:
