@@ -131,8 +131,8 @@ class _Body:
         head, number = f',"{name}":', canonical.number
         if (column == column[0]).all():
             self._same("" if column[0] == silent else head + number(float(column[0])))
-        elif silent is None and _plain(column):
-            self.all(head + "%s", msgspec.json.encode(column.tolist()).decode()[1:-1].split(","))
+        elif silent is None and not np.isnan(column).any():
+            self.all(head + "%s", _written(column))
         else:
             self.all("%s", ["" if x != x or x == silent else head + number(x) for x in column.tolist()])
 
@@ -148,7 +148,15 @@ class _Body:
         self._template.append(text.replace("%", "%%"))
 
 
-def _plain(column: Numbers) -> bool:
-    """Whether the shortest digits of all are written alike by every JSON writer: no exponents, no whole numbers."""
+def _written(column: Numbers) -> list[str]:
+    """Finite numbers as canonical JSON.
+
+    Shortest digits are the same everywhere; only exponents and whole numbers are written differently by the fast
+    writer, and those few are written again.
+    """
+    texts = msgspec.json.encode(column.tolist()).decode()[1:-1].split(",")
     size = np.abs(column)
-    return bool(((size >= 1e-4) & (size < 1e15) & (column != np.trunc(column))).all())
+    different = (size < 1e-4) | (size >= 1e15) | (column == np.trunc(column))
+    for row in np.flatnonzero(different).tolist():
+        texts[row] = canonical.number(float(column[row]))
+    return texts

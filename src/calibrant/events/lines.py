@@ -65,6 +65,8 @@ def pieces(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[Piece]:
 
 
 def _piece(first: int, lines: list[bytes], place: int, too_long: list[int], end: int) -> Piece:
+    if lines and all(lines) and max(map(len, lines)) <= LONGEST and not any(map(bytes.isspace, lines)):
+        return Piece(first, lines, list(range(place, place + len(lines))), too_long, end)
     kept, places = [], []
     for at, line in enumerate(lines, place):
         if len(line) > LONGEST:
