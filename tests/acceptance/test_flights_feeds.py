@@ -173,16 +173,27 @@ def replay(
 
 
 def test_an_outage_of_labels_leaves_no_trace(tmp_path: Path) -> None:
-    """72 hours without labels, then all of them: fewer pairs meanwhile, and in the end every sum of a run without."""
-    events = traffic(1, per_day=100, days=16)
-    usual = replay(tmp_path / "usual", events, days=26, every=2)
-    broken = replay(tmp_path / "broken", events, outage=(12.0, 15.0), days=26, every=2)
+    """72 hours without labels, then all of them: fewer pairs meanwhile, and in the end every sum of a run without.
+
+    During the outage quick positives are there and slow negatives are missing: held, not called a finding.
+    """
+    events = traffic(4, per_day=400, days=16)
+    usual = replay(tmp_path / "usual", events, days=24, every=3)
+    broken = replay(tmp_path / "broken", events, outage=(12.0, 15.0), days=24, every=3)
+    meanwhile = broken[4]
+    assert meanwhile.counts.unlabelled > 300
+    assert meanwhile.one_sided
+    held = evidence_of_stream.assessed(meanwhile, TRIAGE)
+    assert held.verdict == "insufficient"
+    assert "labels are missing by score" in held.overall.verdict.reasons[0]
+    assert not broken[-1].one_sided
+    assert "miscalibrated" not in [evidence_of_stream.assessed(one, TRIAGE).verdict for one in broken]
     pairs = [(one.counts.pairs, other.counts.pairs) for one, other in zip(usual, broken, strict=True)]
     assert all(other <= one for one, other in pairs)
     assert any(other < one for one, other in pairs)
     mine, theirs = usual[-1], broken[-1]
     assert dataclasses.replace(mine.counts, overflow={}) == dataclasses.replace(theirs.counts, overflow={})
-    assert mine.counts.labelled == 1_600
+    assert mine.counts.labelled == 6_400
     np.testing.assert_array_equal(mine.pairs.summary.keys, theirs.pairs.summary.keys)
     np.testing.assert_array_equal(mine.pairs.summary.n, theirs.pairs.summary.n)
     np.testing.assert_allclose(mine.pairs.summary.sums, theirs.pairs.summary.sums, rtol=1e-9)

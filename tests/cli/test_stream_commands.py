@@ -140,6 +140,7 @@ def test_check_of_a_stream(filled: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert ran.code == 1
     assert ran.out.startswith("MISCALIBRATED  n = 1,200")
     assert "stream fraud as of 2026-03-11T00:00:00Z: 100.0 % of 1,200 predictions have matured" in ran.out
+    assert "100.0 % of the matured ones have an outcome" in ran.out
     assert "country=DE" in ran.out
     document = Ran(capsys, "check", "--stream", "fraud", "--cohort", "model", "--json").json
     assert document["about"]["pairs"] == document["overall"]["n"] == 1_200

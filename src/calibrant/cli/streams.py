@@ -88,7 +88,8 @@ class Asked:
         found = matured(project, declared, begin=self.begin, end=self.end, as_of=self.as_of, weighting=self.weighting)
         by = self.by or None
         evidence = evidence_of_stream.assessed(found, declared, by=by, tolerance=tolerance, level=level, seed=seed)
-        summed = summaries.Summarised(found.pairs.pooled(), evidence_of_stream.cohorts_by(found, declared, by))
+        groups = None if found.one_sided else evidence_of_stream.cohorts_by(found, declared, by)
+        summed = summaries.Summarised(found.pairs.pooled(), groups)
         return Answer(found, summed, evidence)
 
 
@@ -129,6 +130,8 @@ def provenance(about: Mapping[str, Any]) -> Iterator[str]:
         return
     share = share_text(about["matured_share"])
     yield f"{about['source']} as of {about['as_of']}: {share} of {about['predictions']:,} predictions have matured"
+    if about["matured"]:
+        yield f"{share_text(about['pairs'] / about['matured'])} of the matured ones have an outcome"
     gap = about.get("selection_gap")
     if gap is not None:
         yield f"labels weighted by their propensities, which moves the base rate by {gap:+.4f}"

@@ -6,6 +6,7 @@ propensities: from the events themselves. Both ways give the same pairs.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 from calibrant import errors
 from calibrant.events import times
 from calibrant.evidence import assess
-from calibrant.joining import caps, contract, joined
+from calibrant.joining import caps, contract, joined, selective
 from calibrant.ports import event_log
 from calibrant.stats import cohorts as stacked
+from calibrant.stats import results
 from calibrant.streams import declaration
-from calibrant.workflow import partitions
+from calibrant.workflow import label_bias, partitions
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -25,6 +27,7 @@ class Matured:
     """The pairs of a window by ``("model", *cohort fields)``, and what became of every other prediction.
 
     ``plain_rate`` is the share of positives without propensities where ``weighting`` uses them, otherwise None.
+    ``coverage`` says whether the matured predictions have labels alike at all scores.
     """
 
     pairs: stacked.Cohorts
@@ -34,7 +37,14 @@ class Matured:
     end_us: int | None
     weighting: contract.Weighting
     made: int
+    coverage: selective.Coverage | results.Insufficient
     plain_rate: float | None = None
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether labels are missing by score, and nothing makes up for it: then the pairs decide nothing."""
+        biased = isinstance(self.coverage, selective.Coverage) and self.coverage.verdict == "biased"
+        return biased and self.weighting == "plain"
 
 
 def matured(
@@ -83,11 +93,27 @@ def assessed(
     level: float = 0.95,
     seed: int = 0,
 ) -> assess.Evidence:
-    """The evidence document. ``by`` are the fields to group by: ``model`` and the declared ones; all by default."""
-    groups = cohorts_by(found, stream, by)
-    return assess.assess(
+    """The evidence document. ``by`` are the fields to group by: ``model`` and the declared ones; all by default.
+
+    Where labels are missing by score the verdict is held, and no cohort is judged.
+    """
+    groups = None if found.one_sided else cohorts_by(found, stream, by)
+    evidence = assess.assess(
         found.pairs.pooled(), groups, tolerance=tolerance, level=level, seed=seed, about=about(found, stream)
     )
+    return _held(evidence, found.coverage) if found.one_sided else evidence
+
+
+def _held(evidence: assess.Evidence, coverage: selective.Coverage | results.Insufficient) -> assess.Evidence:
+    assert isinstance(coverage, selective.Coverage)
+    least, most = (pick(band.coverage for band in coverage.bands) for pick in (min, max))
+    reason = (
+        f"labels are missing by score (p = {coverage.p_value:.2g}): {least:.0%} to {most:.0%} of a band are labelled, "
+        "so the pairs do not stand for all; wait for the labels, or weight them by their propensities"
+    )
+    whole = evidence.overall
+    verdict = dataclasses.replace(whole.verdict, outcome="insufficient", reasons=(reason,))
+    return dataclasses.replace(evidence, overall=dataclasses.replace(whole, verdict=verdict))
 
 
 def cohorts_by(found: Matured, stream: declaration.Stream, by: Sequence[str] | None = None) -> stacked.Cohorts | None:
@@ -148,6 +174,9 @@ def about(found: Matured, stream: declaration.Stream) -> dict[str, str | int | f
         "future": counts.future,
         "late_labels": counts.late,
         "early_labels": counts.early,
+        "labels_missing_by_score_p": (
+            found.coverage.p_value if isinstance(found.coverage, selective.Coverage) else None
+        ),
         **{name: n for name, n in other.items() if n},
         **weighted,
     }
@@ -175,9 +204,12 @@ def _from_summaries(
     pairs: list[stacked.Cohorts] = []
     counts = joined.JoinCounts()
     whole = []
+    gaps: list[label_bias.Window] = []
     for start, one in refreshed.partitions.items():
         begin = start if start_us is None else max(start, start_us)
         end = start + width if end_us is None else min(start + width, end_us)
+        if begin < end and one.counts.get("unlabelled", 0):
+            gaps.append((begin, end))
         if (begin, end) == (start, start + width):
             whole.append(one.counts)
             pairs += [one.pairs] if one.pairs is not None else []
@@ -186,8 +218,16 @@ def _from_summaries(
             counts = counts + edge.counts
             pairs += [edge.cohorts] if len(edge.cohorts) else []
     counts = counts + partitions.counted(whole)
+    coverage = label_bias.coverage(reader, stream, gaps, as_of_us=refreshed.as_of_us)
     return Matured(
-        _total(pairs, stream), counts, refreshed.as_of_us, start_us, end_us, "plain", made=len(refreshed.made)
+        _total(pairs, stream),
+        counts,
+        refreshed.as_of_us,
+        start_us,
+        end_us,
+        "plain",
+        made=len(refreshed.made),
+        coverage=coverage,
     )
 
 
@@ -206,6 +246,7 @@ def _from_events(
     as_of = now_us if as_of_us is None else as_of_us
     pairs: list[stacked.Cohorts] = []
     unweighted: list[stacked.Cohorts] = []
+    gaps: list[label_bias.Window] = []
     counts = joined.JoinCounts()
     found = partitions.starts(reader, stream, start_us=start_us, end_us=end_us, as_of_us=as_of_us)
     for done, start in enumerate(found, 1):
@@ -222,6 +263,7 @@ def _from_events(
         )
         one = ask(weighting=weighting)
         counts = counts + one.counts
+        gaps += [(begin, end)] if one.counts.unlabelled else []
         pairs += [one.cohorts] if len(one.cohorts) else []
         if weighting != "plain" and len(one.cohorts):
             unweighted.append(ask(weighting="plain").cohorts)
@@ -237,6 +279,7 @@ def _from_events(
         end_us,
         weighting,
         made=len(found),
+        coverage=label_bias.coverage(reader, stream, gaps, as_of_us=as_of, received_by_us=as_of_us),
         plain_rate=positive / weight if weight > 0.0 else None,
     )
 

@@ -172,21 +172,34 @@ def join(
     Without ``received_by_us`` every event counts that is there: the time of receipt may be ahead of a clock that
     jumped back.
     """
+    found = pairs(reader, stream, start_us=start_us, end_us=end_us, as_of_us=as_of_us, received_by_us=received_by_us)
+    finer = [dataclasses.replace(one, cap=min(FINER * one.cap, MOST_VALUES)) for one in stream.cohorts]
+    return reference.summarise(found, as_of_us=as_of_us, cohorts=finer, weighting=weighting)
+
+
+def pairs(
+    reader: event_log.EventReader,
+    stream: declaration.Stream,
+    *,
+    start_us: int,
+    end_us: int,
+    as_of_us: int,
+    received_by_us: int | None = None,
+) -> reference.Pairs:
+    """Every prediction of a window with its state: what ``join`` sums up."""
     predictions = reader.predictions(
         stream.name, start_us=start_us, end_us=end_us, as_of_us=received_by_us, columns=list(reference.PREDICTION)
     )
     labels = reader.labels(
         stream.name, start_us=start_us, end_us=end_us, as_of_us=received_by_us, columns=list(reference.LABEL)
     )
-    return reference.join(
+    return reference.pairs(
         predictions,
         labels,
         rule=stream.labels,
         as_of_us=as_of_us,
-        cohorts=[dataclasses.replace(one, cap=min(FINER * one.cap, MOST_VALUES)) for one in stream.cohorts],
         scale=stream.scale,
         target=stream.target,
-        weighting=weighting,
         start_us=start_us,
         end_us=end_us,
     )
