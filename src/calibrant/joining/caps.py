@@ -22,7 +22,10 @@ def most_frequent(counts: Iterable[tuple[str, int]], cap: int) -> tuple[str, ...
     True
     """
     own = [(value, count) for value, count in counts if value != OTHER]
-    if len(own) <= cap:
-        return None
-    ranked = sorted(own, key=lambda one: (-one[1], one[0]))
+    return None if len(own) <= cap else first(own, cap)
+
+
+def first(counts: Iterable[tuple[str, int]], cap: int) -> tuple[str, ...]:
+    """The ``cap`` most frequent values but ``__other__``, ties by name, in order of name."""
+    ranked = sorted(((value, count) for value, count in counts if value != OTHER), key=lambda one: (-one[1], one[0]))
     return tuple(sorted(value for value, _ in ranked[:cap]))

@@ -140,9 +140,7 @@ def summarise(
     """Sum the pairs by model and cohort."""
     names = [one.field for one in cohorts]
     fields = ("model", *names)
-    encoded = [_encode(found.table["model"])] + [
-        _encode(column) for column in attributes(found.table["cohorts"], names)
-    ]
+    encoded = [_encode(found.table["model"]), *attributes(found.table["cohorts"], names)]
     chosen: dict[str, tuple[str, ...] | None] = {}
     overflow: dict[str, int] = {}
     for place, one in enumerate(cohorts, 1):
@@ -233,17 +231,29 @@ def _window(at: pa.ChunkedArray, start_us: int | None, end_us: int | None) -> pa
     return inside
 
 
-def attributes(texts: pa.ChunkedArray, names: Sequence[str]) -> list[pa.ChunkedArray]:
+#: Codes into the different values.
+Encoded: TypeAlias = tuple[Ints, pa.Array]
+
+
+def attributes(texts: pa.ChunkedArray, names: Sequence[str]) -> list[Encoded]:
     """Cohort values out of their canonical JSON text, one column for each name; a missing value is the empty text."""
-    if not names:
-        return []
-    coded = texts.combine_chunks().dictionary_encode()
-    coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
-    if not len(coded.dictionary):
-        return [pa.chunked_array([pa.array([], pa.string())]) for _ in names]
-    parsed = [_parsed(coded.dictionary.slice(start, BLOCK), names) for start in range(0, len(coded.dictionary), BLOCK)]
-    values = pa.concat_tables(parsed)
-    return [compute.fill_null(values[name], "").take(coded.indices) for name in names]
+    parts: list[list[pa.DictionaryArray]] = [[] for _ in names]
+    for chunk in texts.chunks if names else []:
+        for start in range(0, len(chunk), BLOCK):
+            coded = chunk.slice(start, BLOCK).dictionary_encode()
+            values = _parsed(coded.dictionary, names)
+            for part, name in zip(parts, names, strict=True):
+                words = compute.fill_null(values[name].combine_chunks(), "").dictionary_encode()
+                part.append(pa.DictionaryArray.from_arrays(words.indices.take(coded.indices), words.dictionary))
+    return [_unified(part) for part in parts]
+
+
+def _unified(parts: list[pa.DictionaryArray]) -> Encoded:
+    if not parts:
+        return np.zeros(0, np.int64), pa.array([], pa.string())
+    whole = pa.chunked_array(parts).unify_dictionaries()
+    codes = np.concatenate([part.indices.to_numpy() for part in whole.chunks]).astype(np.int64)
+    return codes, whole.chunk(0).dictionary
 
 
 def _parsed(texts: pa.Array, names: Sequence[str]) -> pa.Table:
@@ -257,21 +267,23 @@ def _parsed(texts: pa.Array, names: Sequence[str]) -> pa.Table:
     )
 
 
-Encoded: TypeAlias = tuple[Ints, list[str]]
-
-
 def _encode(column: pa.ChunkedArray) -> Encoded:
     """Codes into the values."""
-    coded = column.combine_chunks()
-    coded = (coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded).dictionary_encode()
-    return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
+    return _unified([chunk.dictionary_encode() for chunk in column.chunks])
 
 
 def _most_frequent(column: Encoded, cap: int) -> tuple[str, ...] | None:
+    """The same as ``caps.most_frequent``, without making text of a million values: only those that may stay are looked at."""
     codes, words = column
-    if len(words) <= cap:
+    if len(words) - int(compute.is_in(words, value_set=pa.array([caps.OTHER], words.type)).true_count) <= cap:
         return None
-    return caps.most_frequent(zip(words, np.bincount(codes, minlength=len(words)).tolist(), strict=True), cap)
+    counts = np.bincount(codes, minlength=len(words))
+    least = np.partition(counts, len(counts) - cap - 1)[len(counts) - cap - 1 :].min()
+    above, level = np.flatnonzero(counts > least), words.filter(pa.array(counts == least))
+    # of many values with the same count, the first by name; one more than fit, in case __other__ is among them
+    tied = level.take(compute.array_sort_indices(level)[: cap + 2]).to_pylist()
+    some = [*zip(words.take(pa.array(above)).to_pylist(), counts[above].tolist(), strict=True)]
+    return caps.first([*some, *((word, int(least)) for word in tied)], cap)
 
 
 def _capped(column: Encoded, kept: tuple[str, ...] | None) -> tuple[Encoded, int]:
@@ -279,24 +291,23 @@ def _capped(column: Encoded, kept: tuple[str, ...] | None) -> tuple[Encoded, int
     codes, words = column
     if kept is None:
         return column, 0
-    place = {value: index for index, value in enumerate(kept)}
-    other = place.setdefault(caps.OTHER, len(place))
-    moved = np.array([place.get(word, other) for word in words], np.int64)
-    lost = np.array([word not in place for word in words], bool)
-    return (moved[codes], list(place)), int(lost[codes].sum())
+    stay = pa.array([*(value for value in kept if value != caps.OTHER), caps.OTHER], words.type)
+    place = compute.index_in(words, value_set=stay)
+    moved = compute.fill_null(place, len(stay) - 1).to_numpy().astype(np.int64)
+    lost = place.is_null().to_numpy(zero_copy_only=False)
+    return (moved[codes], stay), int(lost[codes].sum())
 
 
 def _groups(encoded: Sequence[Encoded]) -> tuple[Ints, tuple[stacked.Key, ...]]:
     """Group number of every row, and the keys of the groups in increasing order."""
     mixed = np.zeros(len(encoded[0][0]), np.int64)
     for codes, words in encoded:
-        order = sorted(range(len(words)), key=words.__getitem__)
         rank = np.empty(len(words), np.int64)
-        rank[order] = np.arange(len(words))
+        rank[compute.array_sort_indices(words).to_numpy()] = np.arange(len(words))
         # names of used combinations again after each field: the product of all widths could pass 2^63
         _, mixed = np.unique(mixed * max(len(words), 1) + rank[codes], return_inverse=True)
     first = np.unique(mixed, return_index=True)[1]
-    columns = [[words[code] for code in codes[first].tolist()] for codes, words in encoded]
+    columns = [words.take(pa.array(codes[first])).to_pylist() for codes, words in encoded]
     return mixed, tuple(zip(*columns, strict=True))
 
 
