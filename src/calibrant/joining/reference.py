@@ -273,7 +273,7 @@ def _encode(column: pa.ChunkedArray) -> Encoded:
 
 
 def _most_frequent(column: Encoded, cap: int) -> tuple[str, ...] | None:
-    """The same as ``caps.most_frequent``, without making text of a million values: only those that may stay are looked at."""
+    """What ``caps.most_frequent`` says, without making text of a million values: most are never looked at."""
     codes, words = column
     if len(words) - int(compute.is_in(words, value_set=pa.array([caps.OTHER], words.type)).true_count) <= cap:
         return None
