@@ -153,6 +153,14 @@ def test_csv_and_gzip(take, store, tmp_path: Path) -> None:  # type: ignore[no-u
     assert take("c.jsonl.gz").items == 4
 
 
+def test_a_csv_with_a_column_twice_is_refused(take, store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Which of the two was meant is not guessed."""
+    (tmp_path / "a.csv").write_text("id,at,score,score\np1,2026-03-01T00:00:00Z,0.25,0.5\n")
+    with pytest.raises(errors.SourceError, match="CAL-115"):
+        take("a.csv")
+    assert store.counts("s").predictions == 0
+
+
 def test_labels_from_a_filled_task_list(take, store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """Columns for people are left out, the propensity is kept."""
     (tmp_path / "t.csv").write_text(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import gzip
 import hashlib
-import io
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Literal, Protocol, TypeAlias, assert_never
@@ -23,18 +19,13 @@ from calibrant.events import batch as event_batch
 from calibrant.events import wire_arrow, wire_cloudevents, wire_jsonl
 from calibrant.frames import files
 from calibrant.streams import declaration
+from calibrant.workflow import csv_rows
 
 Kind: TypeAlias = Literal["predictions", "labels"]
 Parsed: TypeAlias = event_batch.Parsed[event_batch.PredictionBatch] | event_batch.Parsed[event_batch.LabelBatch]
 
 BLOCK: Final = 1 << 20
 PARQUET_ROWS: Final = 1 << 13
-#: A number as JSON writes it; other text stays text, so that the reader refuses it by name.
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
-#: Members that are numbers; in CSV everything is text.
-_NUMBERS: Final = frozenset({"score", "served", "threshold", "weight", "value", "revision", "propensity"})
-#: CSV columns that people need for reading and nobody else: what ``label-tasks`` writes besides.
-_FOR_PEOPLE: Final = frozenset({"reason", "priority", "score", "model", "predicted_at", "label_by"})
 
 
 class Feed(Protocol):
@@ -225,7 +216,7 @@ def open_feed(
         case ".jsonl" | ".ndjson" | ".json" | "":
             return TextFeed(opened, _lines(stream, kind, hmac_key), size=size)
         case ".csv":
-            return TextFeed(lambda: _Rows(opened(), kind), _lines(stream, kind, hmac_key))
+            return TextFeed(lambda: csv_rows.Rows(opened(), labels=kind == "labels"), _lines(stream, kind, hmac_key))
         case other:
             raise errors.SourceError(
                 "CAL-113",
@@ -287,63 +278,3 @@ class _Once:
 
     def __exit__(self, *failure: object) -> None:
         """Standard input stays open."""
-
-
-class _Rows(io.RawIOBase):
-    """CSV with a header as JSON lines; ``cohorts.NAME`` and ``context.NAME`` are members of those objects."""
-
-    def __init__(self, stream: IO[bytes], kind: Kind) -> None:
-        self._text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
-        self._lines = _json_lines(self._text, kind)
-        self._rest = b""
-
-    def read(self, size: int = -1) -> bytes:
-        parts, length = [self._rest], len(self._rest)
-        while size < 0 or length < size:
-            line = next(self._lines, None)
-            if line is None:
-                break
-            parts.append(line)
-            length += len(line)
-        whole = b"".join(parts)
-        cut = len(whole) if size < 0 else size
-        self._rest = whole[cut:]
-        return whole[:cut]
-
-    def close(self) -> None:
-        self._text.close()
-        super().close()
-
-
-def _json_lines(text: io.TextIOWrapper, kind: Kind) -> Iterator[bytes]:
-    reader = csv.reader(text)
-    try:
-        names = next(reader, [])
-        for row in reader:
-            if row:
-                yield json.dumps(_members(names, row, kind), ensure_ascii=True).encode() + b"\n"
-    except csv.Error as error:
-        raise errors.SourceError(
-            "CAL-114", "the CSV cannot be read", cause=str(error), fix="write it again, or as JSON lines"
-        ) from error
-
-
-def _members(names: Sequence[str], row: Sequence[str], kind: Kind) -> dict[str, Any]:
-    """One row as an event. A row with more values than the header has names gets a member nobody knows: refused."""
-    members: dict[str, Any] = {}
-    for name, value in zip([*names, *["column without a name"] * (len(row) - len(names))], row, strict=False):
-        if value == "" or (kind == "labels" and (name in _FOR_PEOPLE or name.startswith("cohorts."))):
-            continue
-        head, dot, rest = name.partition(".")
-        if dot and head in ("cohorts", "context"):
-            members.setdefault(head, {})[rest] = value
-        else:
-            members[name] = _value(value) if name in _NUMBERS else value
-    return members
-
-
-def _value(text: str) -> Any:
-    # exact: the reader sees the digits that the file has, and refuses what no JSON number is
-    if len(text) > 100 or not _NUMBER.fullmatch(text):
-        return text
-    return int(text) if text.lstrip("-").isdigit() else float(text)
