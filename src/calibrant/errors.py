@@ -12,7 +12,14 @@ Lives here: the whole error tree. Comes in: nothing. Goes out: exceptions. Never
     ├── UsageError            CAL-4xx  options that contradict each other or make no sense
     ├── FitError              CAL-5xx  a map that must not be fitted to these data
     ├── ArtifactError         CAL-6xx  a calibrator file that cannot be trusted
-    └── MissingExtraError     CAL-7xx  an optional dependency that is not installed
+    ├── MissingExtraError     CAL-7xx  an optional dependency that is not installed
+    └── StoreError            CAL-8xx  the store cannot do this now; what it acknowledged before is safe
+        ├── StoreBusyError        CAL-851  another process writes into it
+        ├── StoreFullError        CAL-852  no room is left
+        ├── StoreFaultError       CAL-853  the disk or the server failed in the middle; send the batch again
+        └── StoreDamagedError     CAL-854  something that was acknowledged cannot be read back
+
+A stream declaration or an event that is not as it must be is a UsageError or an InputError of CAL-8xx and CAL-37x.
 
 Codes are stable: scripts and runbooks may name them. A new situation gets a new code.
 """
@@ -91,3 +98,23 @@ class MissingExtraError(CalibrantError, ImportError):
             cause=f"the packages of calibrant[{extra}] are not installed here",
             fix=f"pip install 'calibrant[{extra}]'",
         )
+
+
+class StoreError(CalibrantError):
+    """The store cannot do this now; everything that it acknowledged before is safe."""
+
+
+class StoreBusyError(StoreError):
+    """Another process writes into the store (CAL-851)."""
+
+
+class StoreFullError(StoreError):
+    """No room is left; nothing of the batch was kept (CAL-852)."""
+
+
+class StoreFaultError(StoreError):
+    """The disk or the server failed before the batch was acknowledged: send it again, it counts once (CAL-853)."""
+
+
+class StoreDamagedError(StoreError):
+    """Something that was acknowledged cannot be read back as it was written (CAL-854)."""

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Final
 
 from calibrant import errors
-from calibrant.ports import failures
 from calibrant.streams import declaration, yaml_file
 from calibrant.workflow import checkpoints, partitions
 
@@ -117,7 +116,7 @@ class Project:
         with self.open_reader() as reader:
             try:
                 store = self.open_store()
-            except failures.StoreBusyError:
+            except errors.StoreBusyError:
                 yield reader, None
                 return
             with store:

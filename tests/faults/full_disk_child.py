@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from calibrant.ports import failures
+from calibrant import errors
 from calibrant.storage import embedded
 
 _spec = importlib.util.spec_from_file_location("oracle", Path(__file__).with_name("oracle.py"))
@@ -33,7 +33,7 @@ def main(folder: Path) -> None:
         while refused < 5:
             try:
                 store.append_predictions(sent.STREAM, sent.batch(number, SIZE), received_us=number)
-            except failures.StoreFullError:
+            except errors.StoreFullError:
                 refused += 1
             else:
                 assert refused == 0, "a full disk took a batch"

@@ -15,7 +15,7 @@ import time
 import numpy as np
 import pyarrow as pa
 
-from calibrant.ports import failures
+from calibrant import errors
 from calibrant.storage import embedded
 from calibrant.storage.embedded import sqlite
 from calibrant.testing import made_up
@@ -54,7 +54,7 @@ def main(folder: str, batches: int, size: int, seal_every: int, pages: int) -> N
                 for _ in range(50):
                     try:
                         send(STREAM, made(number, size), received_us=number)
-                    except failures.StoreError as error:
+                    except errors.StoreError as error:
                         say(f"err {error.code}")
                         time.sleep(0.02)
                     else:
@@ -63,7 +63,7 @@ def main(folder: str, batches: int, size: int, seal_every: int, pages: int) -> N
             if seal_every and number % seal_every == seal_every - 1:
                 try:
                     store.maintain(now_us=made_up.START_US + round(number * DAYS * made_up.DAY_US))
-                except failures.StoreError as error:
+                except errors.StoreError as error:
                     say(f"err {error.code}")
         say("done 0")
 

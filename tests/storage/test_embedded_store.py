@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from calibrant import errors
-from calibrant.ports import event_log, failures
+from calibrant.ports import event_log
 from calibrant.storage import documents, embedded
 from calibrant.storage.embedded import segments, sqlite
 from calibrant.testing import made_up
@@ -25,7 +25,7 @@ def test_one_writer(tmp_path: Path) -> None:
     """A second writer is refused in words, here and in another process; the first one's end lets it in."""
     script = "import sys; from calibrant.storage import embedded; embedded.open_store(sys.argv[1]).close()"
     with embedded.open_store(tmp_path):
-        with pytest.raises(failures.StoreBusyError, match="CAL-851"):
+        with pytest.raises(errors.StoreBusyError, match="CAL-851"):
             embedded.open_store(tmp_path)
         other = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False
@@ -135,10 +135,10 @@ def test_a_damaged_segment_is_said(tmp_path: Path) -> None:
         store.maintain(now_us=LATER)
         known = next((tmp_path / "segments").glob("*/*.parquet"))
         known.write_bytes(known.read_bytes()[:-9])
-        with pytest.raises(failures.StoreDamagedError, match="CAL-854"):
+        with pytest.raises(errors.StoreDamagedError, match="CAL-854"):
             list(store.predictions(S))
         known.unlink()
-        with pytest.raises(failures.StoreDamagedError, match="CAL-854"):
+        with pytest.raises(errors.StoreDamagedError, match="CAL-854"):
             list(store.predictions(S))
 
 
@@ -174,7 +174,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_database_is_said(tmp_path: Path) -> None:
     """A file of another kind in the place of the database."""
     (tmp_path / sqlite.FILE).write_bytes(b"something else " * 100)
-    with pytest.raises(failures.StoreDamagedError, match="CAL-854"):
+    with pytest.raises(errors.StoreDamagedError, match="CAL-854"):
         embedded.open_store(tmp_path)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from calibrant import errors
-from calibrant.ports import event_log, failures
+from calibrant.ports import event_log
 from calibrant.storage import postgres as postgres_store
 from calibrant.storage import sql_store
 from calibrant.testing import event_log_machine, made_up
@@ -64,7 +64,7 @@ def test_two_writers_take_turns(postgres: str) -> None:
 def test_a_server_that_is_away(postgres: str) -> None:
     """Said as a fault of the store, without the address."""
     nowhere = postgres.replace("port=", "port=1 options=")
-    with pytest.raises(failures.StoreFaultError, match="CAL-853") as caught:
+    with pytest.raises(errors.StoreFaultError, match="CAL-853") as caught:
         postgres_store.open_store("host=127.0.0.1 port=1 user=secretive")
     assert "secretive" not in str(caught.value)
     assert nowhere

@@ -11,7 +11,6 @@ import pytest
 
 from calibrant import errors
 from calibrant.joining import caps, reference
-from calibrant.ports import failures
 from calibrant.storage import embedded
 from calibrant.streams import declaration
 from calibrant.testing import clocks, made_up
@@ -147,7 +146,7 @@ def test_caps_are_decided_for_the_window(filled, stream, clock) -> None:  # type
 
 def test_readers_answer_while_a_writer_writes(filled, stream, clock, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """Without the right to keep summaries the answer is the same, and the partitions stay dirty."""
-    with pytest.raises(failures.StoreBusyError), embedded.open_store(tmp_path / "store"):
+    with pytest.raises(errors.StoreBusyError), embedded.open_store(tmp_path / "store"):
         pass
     with embedded.open_reader(tmp_path / "store") as reader:
         found = evidence.matured(reader, stream, now_us=clock.now_us())
@@ -261,5 +260,5 @@ def test_a_summary_that_lost_predictions_stops_the_answer(filled, stream, clock)
     victim = filled.partitions("s", key)[1]
     counts = {**victim.counts, "predictions": victim.counts["predictions"] - 1}
     filled.put("s", key, dataclasses.replace(victim, counts=counts))
-    with pytest.raises(failures.StoreDamagedError, match="CAL-871"):
+    with pytest.raises(errors.StoreDamagedError, match="CAL-871"):
         evidence.matured(filled, stream, now_us=clock.now_us())

@@ -2,6 +2,6 @@
 
 Card
 ----
-Lives here: Protocols, the values that cross them, the errors a store may raise. Comes in: event tables, summaries,
+Lives here: Protocols and the values that cross them. Comes in: event tables, summaries,
 times. Goes out: the same, kept. Never: SQL, files, the name of a concrete store.
 """

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from calibrant.ports import failures
+from calibrant import errors
 from calibrant.storage import database
 
 PREDICTIONS: Final = 0
@@ -66,8 +66,8 @@ def decode(body: bytes | memoryview) -> pa.Table:
         raise damaged("a piece of the database", str(error)) from error
 
 
-def damaged(what: str, cause: str) -> failures.StoreDamagedError:
-    return failures.StoreDamagedError(
+def damaged(what: str, cause: str) -> errors.StoreDamagedError:
+    return errors.StoreDamagedError(
         "CAL-854",
         f"{what} cannot be read back",
         cause=cause,

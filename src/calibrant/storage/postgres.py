@@ -17,7 +17,6 @@ from typing import Any, Final
 import pyarrow as pa
 
 from calibrant import errors
-from calibrant.ports import failures
 from calibrant.storage import database, documents, pieces, sql_store
 
 #: Serialises migrations and the making of streams; the number is ours alone.
@@ -119,14 +118,14 @@ class PostgresDatabase:
         try:
             yield
         except self._psycopg.errors.DiskFull as error:
-            raise failures.StoreFullError(
+            raise errors.StoreFullError(
                 "CAL-852",
                 "the store has no room left",
                 cause="the disk of the PostgreSQL server is full; nothing of this batch was kept",
                 fix="make room or shorten the retention of a stream, then send the batch again",
             ) from error
         except (self._psycopg.OperationalError, self._psycopg.InternalError) as error:
-            raise failures.StoreFaultError(
+            raise errors.StoreFaultError(
                 "CAL-853",
                 "the PostgreSQL server failed before this was acknowledged",
                 cause=type(error).__name__ + (f" {error.sqlstate}" if error.sqlstate else ""),

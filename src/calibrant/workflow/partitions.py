@@ -15,9 +15,10 @@ from typing import Final, Protocol, Self, TypeAlias
 
 import numpy as np
 
+from calibrant import errors
 from calibrant.calibrators import canonical
 from calibrant.joining import caps, contract, joined, reference
-from calibrant.ports import event_log, failures, kept_summaries
+from calibrant.ports import event_log, kept_summaries
 from calibrant.stats import cohorts as stacked
 from calibrant.streams import declaration
 
@@ -115,7 +116,7 @@ def refresh(
         whole |= _make(reader, stream, more, seq=seq, now_us=now_us, progress=progress)
         stale = sorted({*stale, *more})
     if _held(whole.values()) != expected:
-        raise failures.StoreDamagedError(
+        raise errors.StoreDamagedError(
             "CAL-871",
             f"the summaries of {stream.name} hold other predictions than its events",
             cause=f"{_held(whole.values()):,} predictions are summarised, {expected:,} are stored",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from calibrant.ports import failures
+from calibrant import errors
 
 #: These say that we are wrong, not the disk: a statement that cannot be, a key that is there already.
 _OURS = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_MISMATCH})
@@ -30,14 +30,14 @@ def told() -> Iterator[None]:
         raise fault(str(error)) from error
 
 
-def of_sqlite(error: sqlite3.DatabaseError) -> failures.StoreError:
+def of_sqlite(error: sqlite3.DatabaseError) -> errors.StoreError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return full()
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return busy("the database")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return failures.StoreDamagedError(
+        return errors.StoreDamagedError(
             "CAL-854",
             "the store's database cannot be read",
             cause=str(error),
@@ -46,8 +46,8 @@ def of_sqlite(error: sqlite3.DatabaseError) -> failures.StoreError:
     return fault(str(error))
 
 
-def full() -> failures.StoreFullError:
-    return failures.StoreFullError(
+def full() -> errors.StoreFullError:
+    return errors.StoreFullError(
         "CAL-852",
         "the store has no room left",
         cause="the disk is full; nothing of this batch was kept",
@@ -55,8 +55,8 @@ def full() -> failures.StoreFullError:
     )
 
 
-def fault(cause: str) -> failures.StoreFaultError:
-    return failures.StoreFaultError(
+def fault(cause: str) -> errors.StoreFaultError:
+    return errors.StoreFaultError(
         "CAL-853",
         "the disk failed before this was acknowledged",
         cause=cause,
@@ -64,8 +64,8 @@ def fault(cause: str) -> failures.StoreFaultError:
     )
 
 
-def busy(what: str) -> failures.StoreBusyError:
-    return failures.StoreBusyError(
+def busy(what: str) -> errors.StoreBusyError:
+    return errors.StoreBusyError(
         "CAL-851",
         "another process writes into this store",
         cause=f"{what} is locked by it",

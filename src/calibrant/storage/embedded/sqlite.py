@@ -12,7 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from calibrant.ports import failures
+from calibrant import errors
 from calibrant.storage import database, documents
 from calibrant.storage.embedded import faults, segments
 
@@ -98,7 +98,7 @@ class SqliteDatabase:
                 yield SqliteSession(connection)
                 with faults.told():
                     connection.execute("COMMIT")
-            except failures.StoreFaultError:
+            except errors.StoreFaultError:
                 connection.close()
                 self._writer = None
                 raise
