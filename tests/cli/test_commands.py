@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from calibrant import cli
-from calibrant.calibrators import codec, identity
+from calibrant.calibrators import by_cohort, codec, identity
 
 OK = ["--score", "p", "--label", "y"]
 
@@ -103,7 +103,8 @@ def test_recommend_writes_a_map_that_transform_applies(
     out = pl.read_parquet("out.parquet")
     assert out.columns == [*data.columns, "calibrated"]
     assert out.drop("calibrated").equals(data)
-    expected = document.calibrator.apply(data["p"].to_numpy(), [data["country"].to_numpy()])  # type: ignore[call-arg]
+    map_, p = document.calibrator, data["p"].to_numpy()
+    expected = map_.apply(p, [data["country"].to_numpy()]) if isinstance(map_, by_cohort.ByCohort) else map_.apply(p)
     np.testing.assert_array_equal(out["calibrated"].to_numpy(), expected)
 
     check = ["--label", "y", "--json"]
