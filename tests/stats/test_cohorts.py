@@ -108,3 +108,13 @@ def test_many_cohorts_merge() -> None:
         for _ in range(2)
     ]
     assert (parts[0] + parts[1]).summary.rows.tolist() == [6] * count
+
+
+def test_no_cohorts_at_all() -> None:
+    """Cohorts that were all taken away add up, pool and subtract like the nothing that they are."""
+    one = cohorts.Cohorts(("c",), (("a",),), summary.summarise([0.5], [1]))
+    nothing = one - one
+    assert len(nothing) == 0
+    assert len(nothing + nothing) == 0
+    assert nothing.pooled().rows.tolist() == [0]
+    assert (nothing + one)["a"].rows.tolist() == [1]

@@ -7,7 +7,7 @@ Laws (tested): ``a + b`` is the summary of the rows of both, whatever cohorts ea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -86,6 +86,8 @@ class Cohorts:
 
     def pooled(self) -> summaries.Summary:
         """All cohorts together as one group."""
+        if not len(self.summary.keys):
+            return summaries.empty(self.summary.grid)
         nobody = np.zeros(len(self.summary.keys), np.int64)
         return _sum(self.summary.grid, nobody, self.summary.keys, self.summary.n, self.summary.sums)[1]
 
@@ -169,7 +171,7 @@ def _sum(
     order = np.lexsort((cell, group))
     group, cell = group[order], cell[order]
     if not len(order):
-        return np.arange(0), summaries.empty(grid)
+        return np.arange(0), replace(summaries.empty(grid), starts=np.zeros(0, np.int64))
     starts = np.flatnonzero(np.append(True, (np.diff(group) != 0) | (np.diff(cell) != 0)))
     n = np.add.reduceat(n[order], starts)
     sums = np.stack([np.add.reduceat(row[order], starts) for row in sums])
