@@ -48,5 +48,8 @@ def commands(command: click.Command, name: str) -> list[tuple[str, click.Command
 
 
 if __name__ == "__main__":
-    (ROOT / "docs" / "cli.md").write_text(render(root.calibrant), encoding="utf-8")
-    sys.stdout.write("docs/cli.md\n")
+    if "--show" in sys.argv:
+        sys.stdout.write(render(root.calibrant))
+    else:
+        (ROOT / "docs" / "cli.md").write_text(render(root.calibrant), encoding="utf-8")
+        sys.stdout.write("docs/cli.md\n")
