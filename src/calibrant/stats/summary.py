@@ -424,10 +424,15 @@ def _checked(
         )
     if y.dtype == np.bool_:
         return p, y.view(np.int8), w
-    if y.dtype.kind not in "iuf" or (len(y) and not (y.min() >= 0 and y.max() <= 1)):
+    if y.dtype.kind in "iu":
+        # one pass instead of two: all are 0 or 1 if, and only if, none of them has another bit
+        if int(np.bitwise_or.reduce(y)) & ~1:
+            raise tally.outside("labels", y)
+        return p, y.astype(np.int8), w
+    if y.dtype.kind != "f" or (len(y) and not (y.min() >= 0 and y.max() <= 1)):
         raise tally.outside("labels", y)
     as_bits = y.astype(np.int8)
-    if y.dtype.kind in "iu" or np.array_equal(as_bits, y):
+    if np.array_equal(as_bits, y):
         return p, as_bits, w
     return p, y.astype(np.float64), w
 
