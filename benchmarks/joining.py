@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from calibrant.joining import joined
 
-TITLE = "Predictions joined with late labels"
+#: Joins of 10,000,000 rows take minutes on two cores; the ratio is what counts.
+ROWS = 3_000_000
+TITLE = f"{ROWS:,} predictions joined with late labels"
 START = 1_700_000_000_000_000
 HORIZON = timedelta(hours=2)
 #: The least that answers the question: the latest label of each prediction within the horizon, summed by cell.
@@ -46,7 +48,7 @@ def run(stream: data.Stream) -> Iterator[clock.Line]:
     from calibrant.joining import tables
 
     with duckdb.connect(":memory:") as connection:
-        fill(connection, stream)
+        fill(connection, stream.first(ROWS))
         source = declaration.TableSource("duckdb", "predictions", "labels")
 
         def ours(*, unique_ids: bool) -> joined.Joined:
