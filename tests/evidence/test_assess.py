@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from calibrant.evidence import assess
 from calibrant.stats import cohorts, results, summary
@@ -66,7 +67,6 @@ def test_cohort_numbers_are_those_of_the_cohort_alone():
 
 def test_reference_values_against_scikit_learn():
     """Brier, log loss and AUC equal scikit-learn's to 1e-9."""
-    metrics = pytest.importorskip("sklearn.metrics")
     p, y, _ = rows(3000)
     found = assess.assess(summary.summarise(p, y, grid="distinct")).overall.measures
     assert found["brier"].value == pytest.approx(metrics.brier_score_loss(y, p), abs=1e-9)

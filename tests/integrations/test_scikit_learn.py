@@ -9,9 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("sklearn")
-
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.decomposition import PCA
@@ -245,7 +242,8 @@ def test_folds_that_leave_rows_out_are_refused() -> None:
 
 def test_a_diagram_from_a_classifier() -> None:
     """from_estimator draws the wanted class against all others, the same as from_predictions."""
-    matplotlib = pytest.importorskip("matplotlib")
+    import matplotlib
+
     matplotlib.use("agg")
     from matplotlib import pyplot
 

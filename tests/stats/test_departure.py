@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import linear_model
 
 from calibrant.calibrators.scales import expit, logit
 from calibrant.stats import departure, summary
@@ -22,7 +23,6 @@ def stack(n: int, groups: int, truth, seed: int = 0) -> tuple[summary.Summary, n
 
 def test_value_is_the_mean_move_of_the_fitted_line():
     """Against scikit-learn's unpenalised logistic regression, row by row."""
-    linear_model = pytest.importorskip("sklearn.linear_model")
     rng = np.random.default_rng(3)
     p = rng.beta(2, 2, 3000)
     y = rng.random(3000) < expit(0.4 + 0.6 * logit(p))

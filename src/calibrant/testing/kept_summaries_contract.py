@@ -35,7 +35,7 @@ class KeptSummariesContract:
     @pytest.fixture
     def opened(self) -> kept_summaries.KeptSummaries:
         """An empty store; overwrite this."""
-        raise NotImplementedError
+        pytest.fail("overwrite the fixture `opened`: it gives an empty store of yours")
 
     def test_merged_days_equal_all_days(self, opened: kept_summaries.KeptSummaries) -> None:
         """The merge of what was kept is the sum of the parts: counts exactly, sums to rounding."""

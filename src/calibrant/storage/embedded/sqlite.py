@@ -102,7 +102,7 @@ class SqliteDatabase:
                 connection.close()
                 self._writer = None
                 raise
-            except BaseException:
+            except BaseException:  # whatever ended the work, an interrupt too: nothing of it stays, and it is raised on
                 if connection.in_transaction:  # a full disk may have rolled it back already
                     connection.execute("ROLLBACK")
                 raise

@@ -31,7 +31,7 @@ class EmbeddedStore(sql_store.SqlStore):
                 known = {file for name in ("files", "doomed") for (file,) in session.rows(name)}
             opened.sealed.remove_unknown(known)
             self._sweep()
-        except BaseException:
+        except BaseException:  # an interrupt too must let go of the lock; it is raised on
             if opened is not None:
                 opened.close()
             self._release()
