@@ -13,11 +13,15 @@ Lives here: the whole error tree. Comes in: nothing. Goes out: exceptions. Never
     ├── FitError              CAL-5xx  a map that must not be fitted to these data
     ├── ArtifactError         CAL-6xx  a calibrator file that cannot be trusted
     ├── MissingExtraError     CAL-7xx  an optional dependency that is not installed
-    └── StoreError            CAL-8xx  the store cannot do this now; what it acknowledged before is safe
-        ├── StoreBusyError        CAL-851  another process writes into it
-        ├── StoreFullError        CAL-852  no room is left
-        ├── StoreFaultError       CAL-853  the disk or the server failed in the middle; send the batch again
-        └── StoreDamagedError     CAL-854  something that was acknowledged cannot be read back
+    ├── StoreError            CAL-8xx  the store cannot do this now; what it acknowledged before is safe
+    │   ├── StoreBusyError        CAL-851  another process writes into it
+    │   ├── StoreFullError        CAL-852  no room is left
+    │   ├── StoreFaultError       CAL-853  the disk or the server failed in the middle; send the batch again
+    │   ├── StoreDamagedError     CAL-854  something that was acknowledged cannot be read back
+    │   └── AuditCopyError        CAL-855  the second place of the audit log does not take entries
+    └── RefusedError          CAL-9xx  a change that the rules do not allow
+        ├── ForbiddenError        CAL-90x  this principal may not do this, or is nobody we know
+        └── ConflictError         CAL-91x  somebody else was first, or a key was used for another command
 
 A stream declaration or an event that is not as it must be is a UsageError or an InputError of CAL-8xx and CAL-37x.
 
@@ -118,3 +122,19 @@ class StoreFaultError(StoreError):
 
 class StoreDamagedError(StoreError):
     """Something that was acknowledged cannot be read back as it was written (CAL-854)."""
+
+
+class AuditCopyError(StoreError):
+    """The second place of the audit log does not take entries, so nothing was changed (CAL-855)."""
+
+
+class RefusedError(CalibrantError, ValueError):
+    """A change that the rules do not allow (CAL-9xx)."""
+
+
+class ForbiddenError(RefusedError):
+    """This principal may not do this, or is nobody we know (CAL-90x)."""
+
+
+class ConflictError(RefusedError):
+    """Somebody else was first, or an idempotency key was used for another command (CAL-91x)."""
