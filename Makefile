@@ -14,7 +14,7 @@ BENCH_EXTRA ?= bench
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts pages docs docs-serve doctest nightly bench test-all-pythons constraints clean
+.PHONY: help demo test test-spark check lint types contracts pages docs docs-serve doctest nightly bench test-all-pythons constraints clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test: $(VENV)/.has-test  ## the quick tests and doctests
 
 nightly: $(VENV)/.has-test  ## the theorems by simulation (slow)
 	$(BIN)/python -m pytest -q -m theory $(PYTEST_OPTIONS)
+
+test-spark: .venv-spark/.has-spark  ## the engine tests on Spark in local mode; needs Java 17
+	@command -v java >/dev/null || { echo "Java 17 or newer is needed for Spark"; exit 2; }
+	CI_SPARK=true .venv-spark/bin/python -m pytest -q -n 0 tests/integrations/test_engines_spark.py
 
 check: lint types contracts docs test  ## lint, types, import contracts, docs, doctests, tests
 
@@ -75,7 +79,7 @@ constraints: $(VENV)/.has-dev .venv-bench/.has-$(BENCH_EXTRA)  ## write constrai
 	  | grep '==' | sort -fu; } > constraints.new && mv constraints.new constraints.txt
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-bench $(addprefix .venv-,$(OTHER_PYTHONS)) site demo .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf .venv .venv-bench .venv-spark $(addprefix .venv-,$(OTHER_PYTHONS)) site demo .mypy_cache .ruff_cache .pytest_cache \
 	  .hypothesis .import_linter_cache
 
 # ---- environments: a stamp for each, so that nothing is installed twice
@@ -100,4 +104,9 @@ $(VENV)/.has-dev: pyproject.toml constraints.txt | $(BIN)/python
 .venv-bench/.has-$(BENCH_EXTRA): pyproject.toml constraints.txt
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-bench/bin/python -m pip install --quiet -c constraints.txt -e '.[$(BENCH_EXTRA)]'
+	@touch $@
+
+.venv-spark/.has-spark: pyproject.toml constraints.txt
+	test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark
+	PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-spark/bin/python -m pip install --quiet -c constraints.txt -e '.[spark,test]'
 	@touch $@
