@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 import time
@@ -36,6 +37,13 @@ def check(folder: Path, lines: Iterable[str], *, batches: int, size: int, within
         return compare(store, acknowledged, batches=batches, size=size)
 
 
+@functools.cache
+def _sent(kind: str, number: int, size: int) -> tuple[list[str], list[bytes]]:
+    """Names and digests of a batch that the child sends; the same for every image of one run."""
+    table = child().batch(number, size) if kind == "ack" else child().labels(number, size)
+    return table["id" if kind == "ack" else "prediction"].to_pylist(), table["digest"].to_pylist()
+
+
 def compare(store: event_log.EventReader, said: set[tuple[str, ...]], *, batches: int, size: int) -> int:
     """The store holds every acknowledged batch, and of the others all or nothing; each event once and unchanged."""
     sent = child()
@@ -47,13 +55,12 @@ def compare(store: event_log.EventReader, said: set[tuple[str, ...]], *, batches
     assert counts.conflicting == 0
     assert counts.orphans == len(set(labelled) - set(told))
     for number in range(batches):
-        for kind, made, name, found in (("ack", sent.batch, "id", told), ("lab", sent.labels, "prediction", labelled)):
-            table = made(number, size)
-            there = [one in found for one in table[name].to_pylist()]
+        for kind, found in (("ack", told), ("lab", labelled)):
+            names, digests = _sent(kind, number, size)
+            there = [one in found for one in names]
             assert all(there) or (not any(there) and (kind, str(number)) not in said), f"{kind} {number} is lost"
             if all(there):
-                digests = table["digest"].to_pylist()
-                assert [found.pop(one) for one in table[name].to_pylist()] == digests
+                assert [found.pop(one) for one in names] == digests
     assert not told, "events that nobody sent"
     assert not labelled, "labels that nobody sent"
     return counts.predictions

@@ -43,39 +43,43 @@ def recorded(disk: ModuleType, oracle: ModuleType, tmp_path_factory: pytest.Temp
     return folder, disk.record(command, base / "trace")
 
 
-def _cut(disk: ModuleType, oracle: ModuleType, recorded: tuple[Path, list[Any]], tmp: Path, cuts: int) -> None:
+def _cut(disk: ModuleType, oracle: ModuleType, recorded: tuple[Path, list[Any]], tmp: Path, images: int) -> None:
+    """Check so many images: at each of some moments one of only what is safe, then such with some of what is not."""
     root, events = recorded
     rng = np.random.default_rng(4)
     first = next(index for index, event in enumerate(events) if event.data.startswith(b"open"))
     moments = [index for index, event in enumerate(events) if index > first and event.path.startswith(str(root))]
-    chosen = set(rng.choice(moments, min(cuts, len(moments)), replace=False).tolist())
+    chosen = rng.permutation(moments)[: images // 2].tolist()
+    each = dict(zip(chosen, (len(part) for part in np.array_split(np.arange(images), len(chosen))), strict=True))
     replayed = disk.Disk(root)
     loaded = []
     for index, event in enumerate(events):
-        if index in chosen:
-            for name, dice in (("strict", None), ("torn", rng)):
-                target = tmp / f"{index}-{name}"
-                replayed.image(target, dice)
-                loaded.append(oracle.check(target, replayed.said, batches=BATCHES, size=SIZE))
-                shutil.rmtree(target)
+        for number in range(each.get(index, 0)):
+            target = tmp / f"{index}-{number}"
+            replayed.image(target, rng if number else None)
+            loaded.append(oracle.check(target, replayed.said, batches=BATCHES, size=SIZE))
+            shutil.rmtree(target)
         replayed.happen(event)
     assert "done 0" in replayed.said
+    assert len(loaded) == images
     assert len(set(loaded)) > 3, "the images were all alike"
 
 
 @needs_strace
-def test_images_of_the_first_kind(
+def test_a_hundred_and_twenty_images(
     disk: ModuleType, oracle: ModuleType, recorded: tuple[Path, list[Any]], tmp_path: Path
 ) -> None:
-    """Twenty images: at ten moments only what is safe, and that with some of what is not."""
-    _cut(disk, oracle, recorded, tmp_path, 10)
+    """At sixty moments only what is safe, and that with some of what is not."""
+    _cut(disk, oracle, recorded, tmp_path, 120)
 
 
 @needs_strace
 @pytest.mark.theory
-def test_many_images(disk: ModuleType, oracle: ModuleType, recorded: tuple[Path, list[Any]], tmp_path: Path) -> None:
-    """A thousand images."""
-    _cut(disk, oracle, recorded, tmp_path, 500)
+def test_a_thousand_images(
+    disk: ModuleType, oracle: ModuleType, recorded: tuple[Path, list[Any]], tmp_path: Path
+) -> None:
+    """At up to five hundred moments."""
+    _cut(disk, oracle, recorded, tmp_path, 1_000)
 
 
 @needs_strace
@@ -86,4 +90,4 @@ def test_a_disk_without_fsync_is_found_out(
     root, events = recorded
     lying = [event for event in events if not (event.call == "sync" and event.path.endswith("-wal"))]
     with pytest.raises(AssertionError, match="is lost"):
-        _cut(disk, oracle, (root, lying), tmp_path, 30)
+        _cut(disk, oracle, (root, lying), tmp_path, 60)
