@@ -181,6 +181,25 @@ def test_formats_that_nobody_reads(take, tmp_path: Path) -> None:  # type: ignor
         take("nothing.jsonl")
 
 
+def test_orphans_wait_as_long_as_declared(store, stream, clock, take, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """An orphan outlives its limit by no ingest: not even by the one that brings its prediction."""
+    said = [made_up.label("p0"), made_up.label("late")]
+    (tmp_path / "l.jsonl").write_bytes(b"".join(wire_jsonl.write_labels(batch.LabelBatch.of(said))))
+    (tmp_path / "a.jsonl").write_bytes(lines(2))
+    patient = dataclasses.replace(stream, labels=dataclasses.replace(stream.labels, orphans=timedelta(days=400)))
+    assert take("l.jsonl", "labels").accepted == 2
+    clock.advance(days=7)
+    assert (ingest.house(store, stream, time=clock), store.counts("s").orphans) == (0, 2)
+    clock.advance(seconds=1)
+    assert ingest.end_waits(store, patient, time=clock) == 0
+    assert take("a.jsonl").accepted == 2
+    counts = store.counts("s")
+    assert (counts.labels, counts.orphans, counts.orphans_expired) == (0, 0, 2)
+    again = take("l.jsonl", "labels")
+    assert (again.accepted, again.expired) == (0, 2)
+    assert {one.code for one in again.named} == {"CAL-484"}
+
+
 def test_retention_and_sealing(store, stream, clock, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """After an ingest, what is older than the retention is forgotten, and comes back as expired."""
     short = dataclasses.replace(stream, retention=timedelta(days=9, hours=12))

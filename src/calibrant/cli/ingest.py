@@ -127,7 +127,7 @@ def tell(found: Ingested, forgotten: int, kind: str) -> None:
     if found.items and found.duplicate == found.items:
         console.talk(f"nothing new: all {found.items:,} {kind} were there already")
     if forgotten:
-        console.talk(f"{forgotten:,} events are older than the stream's retention and were deleted")
+        console.talk(f"{forgotten:,} events were deleted: older than the stream's retention, or orphans for too long")
     for one in found.named[:4]:
         where = f"{one.path}: " if one.path else ""
         console.talk(f"item {one.place:,}: {one.code} {where}{one.reason}")

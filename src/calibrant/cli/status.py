@@ -87,7 +87,8 @@ def show(found: Status) -> None:
         ("duplicates", counts.duplicates, "came again, changed nothing"),
         ("conflicting", counts.conflicting, f"same identity, other body; {found.quarantined:,} kept to look at"),
         ("rejected", counts.rejected, ", ".join(f"{code}: {n:,}" for code, n in found.refused[:4])),
-        ("expired", counts.expired, "older than retention"),
+        ("expired", counts.expired, "older than retention, or sent again after waiting too long"),
+        ("orphans expired", counts.orphans_expired, "waited too long for their prediction"),
         ("erased", counts.erased, "on request"),
     ]
     console.table("", ("events", "", "count"), [(name, note, f"{n:,}") for name, n, note in events], text_columns=2)

@@ -9,10 +9,11 @@ Promises of every implementation; ``calibrant.testing.event_log_contract`` is th
    refused, counted, and its body kept in quarantine. The first one stays. This holds for events of any age, whether
    they are stored hot, sealed, or erased by unit (an erased prediction does not come back: it counts as duplicate).
 3. **Any order.** Labels may come before their prediction: they are orphans until it comes. Apart from ``seq`` and
-   ``received_us`` the state does not depend on the order of arrival.
-4. **Bitemporal.** ``seq`` grows by one with every accepted event of a stream and ``received_us`` never falls with it: a
-   clock that jumps back is held at the last time that was used. Reading with ``as_of_us`` gives what a reader would
-   have seen at that time, except for what retention or erasure has removed since.
+   ``received_us`` the state does not depend on the order of arrival, unless an orphan waited for too long
+   (``forget_orphans_before``): that one is expired for ever, however often it is sent again.
+4. **Bitemporal.** ``seq`` grows with every accepted event of a stream, with gaps, and ``received_us`` never falls with
+   it: a clock that jumps back is held at the last time that was used. Reading with ``as_of_us`` gives what a reader
+   would have seen then, except for what has been removed since: by retention, by erasure, for waiting too long.
 5. **Consistent.** Every read sees one state; ``snapshot`` gives several reads of one state while a writer writes.
 6. **Partitions.** Time is cut into partitions of the stream's width, by the time of the prediction; a label belongs to
    the partition of its prediction, whenever it came. Every accepted event, adoption of an orphan and removal makes its
@@ -37,7 +38,7 @@ HOUR_US: Final = 3_600_000_000
 ACCEPTED: Final = 0
 DUPLICATE: Final = 1
 CONFLICTING: Final = 2
-#: Older than what retention has dropped: not kept, counted.
+#: Older than what retention has dropped, or a label that once waited too long for its prediction: not kept, counted.
 EXPIRED: Final = 3
 
 
@@ -64,9 +65,11 @@ class RejectedItem:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Exact counts of a stream. ``labels`` includes ``orphans``; the last three count arrivals, not distinct events.
+    """Exact counts of a stream. ``labels`` includes ``orphans``.
 
-    Times are of the events; None when there are none.
+    ``duplicates``, ``conflicting``, ``rejected`` and ``expired`` count arrivals, not distinct events; ``erased`` counts
+    predictions and ``orphans_expired`` labels that were here and are not any more, whatever the ``as_of_us``. Times are
+    of the events; None when there are none.
     """
 
     predictions: int = 0
@@ -77,6 +80,7 @@ class Counts:
     rejected: int = 0
     expired: int = 0
     erased: int = 0
+    orphans_expired: int = 0
     first_at_us: int | None = None
     last_at_us: int | None = None
     last_label_us: int | None = None
@@ -94,7 +98,9 @@ class EventReader(Protocol):
         ...
 
     def last_seq(self, stream: str) -> int:
-        """Number of the newest change; 0 before the first. What ``clean`` wants to hear."""
+        """The highest number given so far, 0 before the first: no event or removal of this state has a higher one, and
+        every later one will. What ``clean`` wants to hear. It counts nothing: refused events use up numbers too.
+        """
         ...
 
     def predictions(
@@ -175,6 +181,14 @@ class EventLog(EventReader, Protocol):
         """Retention: drop predictions before ``at_us`` with their labels, and orphan labels of before; how many events.
 
         Later arrivals of before ``at_us`` are expired. A time after ``now_us`` is refused (CAL-862).
+        """
+        ...
+
+    def forget_orphans_before(self, stream: str, received_us: int) -> int:
+        """End the wait of orphan labels that were received before a time: they go, counted, and stay away; how many.
+
+        A prediction that comes later is not labelled by them, and such a label that is sent again, with whatever body,
+        is expired. Only keyed hashes of their identities remain, until retention drops what is of their time.
         """
         ...
 

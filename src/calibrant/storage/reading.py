@@ -59,6 +59,7 @@ class StreamRow:
     orphans: int
     floor_us: int | None
     erased: int
+    orphans_expired: int
 
 
 class Reader:
@@ -179,6 +180,7 @@ class Reader:
             rejected=rejected,
             expired=expired,
             erased=found.erased,
+            orphans_expired=found.orphans_expired,
             first_at_us=min((one.first for one in told if one.n), default=None),
             last_at_us=max((one.last for one in told if one.n), default=None),
             last_label_us=max(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from calibrant.storage import pieces, reading
 from calibrant.storage.housekeeping import Housekeeping
-from calibrant.storage.writing import Writing, tombstone
+from calibrant.storage.writing import Writing, label_name, tombstone
 
 #: Identities are deleted so many at a time.
 BLOCK: Final = 10_000
@@ -68,6 +68,19 @@ def forget_unit(writing: Writing, house: Housekeeping, stream: str, unit: str, *
     return len(told)
 
 
+def forget_orphans(writing: Writing, received_us: int, *, salt: bytes) -> int:
+    """Drop the orphan labels that were received before a time, for good; how many."""
+    row, session = writing.row, writing.session
+    found = session.rows("unclaimed_orphans", stream_id=row.stream_id, received_us=received_us)
+    if found:
+        keys = [(prediction, source, revision) for prediction, source, revision, _ in found]
+        hashed = [tombstone(label_name(key), salt) for key in keys]
+        session.many("add_lapsed", [(row.stream_id, one, at) for one, (*_, at) in zip(hashed, found, strict=True)])
+        _forget_orphans(writing, keys)
+        row.orphans_expired += len(found)
+    return len(found)
+
+
 def _pieces(writing: Writing, kind: pieces.Kind, *, end_us: int, first_us: int = -reading.EVER) -> list[pieces.Piece]:
     return pieces.of_stream(writing.session, writing.row.stream_id, kind, first_us=first_us, end_us=end_us)
 
@@ -90,11 +103,16 @@ def _forget_labels(
 
 def _forget_old_orphans(writing: Writing, at_us: int) -> int:
     old = writing.session.rows("old_orphans", stream_id=writing.row.stream_id, at_us=at_us)
-    keys = [(writing.row.stream_id, *key) for key in old]
-    writing.session.many("forget_orphan", keys)
-    writing.session.many("forget_label_seen", keys)
+    writing.session.run("forget_lapsed", stream_id=writing.row.stream_id, at_us=at_us)
+    _forget_orphans(writing, old)
+    return len(old)
+
+
+def _forget_orphans(writing: Writing, keys: Sequence[tuple[Any, ...]]) -> None:
+    numbered = [(writing.row.stream_id, *key) for key in keys]
+    writing.session.many("forget_orphan", numbered)
+    writing.session.many("forget_label_seen", numbered)
     writing.row.orphans -= len(keys)
-    return len(keys)
 
 
 def _forget_identities(writing: Writing, told: Sequence[str]) -> None:

@@ -191,6 +191,17 @@ class SqlStore(SqlReads):
         self._sweep()
         return removed
 
+    def forget_orphans_before(self, stream: str, received_us: int) -> int:
+        with self._reader() as reader:
+            row = reader.find(stream)
+        if row is None or not row.orphans:
+            return 0
+        with self._writing(stream, -reading.EVER) as open_now:
+            removed = removal.forget_orphans(open_now, received_us, salt=self._salt)
+            if removed:
+                open_now.save()
+        return removed
+
     def forget_unit(self, stream: str, unit: str) -> int:
         with self._writing(stream, -reading.EVER) as open_now:
             removed = removal.forget_unit(open_now, self._house, stream, unit, salt=self._salt)

@@ -21,6 +21,9 @@ from calibrant.storage import database, pieces, reading
 #: So many conflicting bodies and rejected items are kept to look at, the newest; counts are exact all the same.
 KEPT: Final = 10_000
 
+#: Prediction, source and revision.
+LabelKey = tuple[str, str, int]
+
 
 @dataclass(slots=True)
 class Tally:
@@ -88,6 +91,7 @@ class Writing:
             orphans=row.orphans,
             floor_us=row.floor_us,
             erased=row.erased,
+            orphans_expired=row.orphans_expired,
         )
 
 
@@ -205,7 +209,7 @@ def append_labels(writing: Writing, batch: pa.Table, *, salt: bytes) -> event_lo
     if row.floor_us is not None:
         homeless = np.array([one not in homes for one in ids], bool)
         outcomes[homeless & (table["at_us"].to_numpy() < row.floor_us)] = event_log.EXPIRED
-    outcomes[_erased(writing, ids, salt)] = event_log.EXPIRED
+    outcomes[_erased(writing, ids, salt) | _lapsed(writing, keys, salt)] = event_log.EXPIRED
     fresh = np.flatnonzero(outcomes == 0)
     rows = [(row.stream_id, *key, digest, seq) for key, digest, seq in zip(keys, digests, seqs.tolist(), strict=True)]
     new = writing.session.insert_new("see_labels", _pick(rows, fresh))
@@ -278,18 +282,32 @@ def _linked(table: pa.Table, linked_us: int) -> pa.Table:
 
 def _erased(writing: Writing, ids: Sequence[str], salt: bytes) -> NDArray[np.bool_]:
     """Which of these predictions were erased."""
-    none = np.zeros(len(ids), bool)
     if not writing.row.erased:
-        return none
-    hashed = [tombstone(one, salt) for one in ids]
-    found = writing.session.rows("tombstones", stream_id=writing.row.stream_id, ids=hashed)
-    known = {one for (one,) in found}
-    return np.fromiter((one in known for one in hashed), bool, len(ids)) if known else none
+        return np.zeros(len(ids), bool)
+    return _among(writing, "tombstones", [tombstone(one, salt) for one in ids])
 
 
-def tombstone(prediction: str, salt: bytes) -> str:
-    """A keyed hash that stands for an erased prediction: it tells nobody without the key which id it was."""
-    return hmac.digest(salt, prediction.encode(), hashlib.sha256)[:16].hex()
+def _lapsed(writing: Writing, keys: Sequence[LabelKey], salt: bytes) -> NDArray[np.bool_]:
+    """Which of these labels waited too long for their prediction, once."""
+    if not writing.row.orphans_expired:
+        return np.zeros(len(keys), bool)
+    return _among(writing, "lapsed", [tombstone(label_name(key), salt) for key in keys])
+
+
+def _among(writing: Writing, name: str, hashed: list[str]) -> NDArray[np.bool_]:
+    known = {one for (one,) in writing.session.rows(name, stream_id=writing.row.stream_id, ids=hashed)}
+    return np.fromiter((one in known for one in hashed), bool, len(hashed))
+
+
+def tombstone(name: str, salt: bytes) -> str:
+    """A keyed hash that stands for something that is gone: it tells nobody without the key what its name was."""
+    return hmac.digest(salt, name.encode(), hashlib.sha256)[:16].hex()
+
+
+def label_name(key: LabelKey) -> str:
+    """Prediction, source and revision as one text; a line break is in none of them."""
+    prediction, source, revision = key
+    return f"{prediction}\n{source}\n{revision}"
 
 
 def _quarantine(writing: Writing, table: pa.Table, outcomes: NDArray[np.int8], kind: pieces.Kind) -> None:

@@ -381,6 +381,29 @@ class EventLogContract:
         with pytest.raises(errors.UsageError, match="CAL-862"):
             opened.forget_before(S, LATER + 1, now_us=LATER)
 
+    def test_an_orphan_does_not_wait_for_ever(self, opened: event_log.EventLog) -> None:
+        """What was received before the time goes, counted; sent again, or met by its prediction, it stays away."""
+        append(opened, S, [made_up.label("a"), made_up.label("a", revision=1), made_up.label("b")], received_us=1)
+        append(opened, S, [made_up.prediction("b"), made_up.label("c")], received_us=5)
+        opened.clean(S, opened.dirty(S), seq=opened.last_seq(S))
+        assert opened.forget_orphans_before(S, 1) == opened.forget_orphans_before("never", 9) == 0
+        assert opened.forget_orphans_before(S, 5) == 2
+        assert opened.forget_orphans_before(S, 5) == 0
+        assert ids(opened.labels(S)) == ["b", "c"]
+        counts = opened.counts(S)
+        assert (counts.labels, counts.orphans, counts.orphans_expired, counts.expired) == (2, 1, 2, 0)
+        assert opened.dirty(S) == ()
+        append(opened, S, [made_up.prediction("a"), made_up.prediction("c")], received_us=6)
+        assert ids(opened.labels(S)) == ["b", "c"]
+        again = [made_up.label("a"), made_up.label("a", value=0.0, revision=1), made_up.label("a", revision=2)]
+        assert opened.append_labels(S, made_up.labels(*again), received_us=7).outcomes.tolist() == [
+            event_log.EXPIRED,
+            event_log.EXPIRED,
+            event_log.ACCEPTED,
+        ]
+        counts = opened.counts(S)
+        assert (counts.labels, counts.orphans, counts.orphans_expired, counts.expired) == (3, 0, 2, 2)
+
     @pytest.mark.parametrize("sealed", [False, True])
     def test_an_erased_unit_is_gone_and_stays_gone(self, opened: event_log.EventLog, sealed: bool) -> None:
         """Predictions, labels and quarantined bodies of the unit; what is sent again does not come back."""

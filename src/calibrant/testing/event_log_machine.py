@@ -45,21 +45,23 @@ class EventLogMachine(RuleBasedStateMachine):
         self.log = self.subject.log
         self.told: dict[str, Prediction] = {}
         self.said: dict[tuple[str, str, int], Label] = {}
+        self.heard: dict[tuple[str, str, int], int] = {}
         self.erased: set[str] = set()
+        self.lapsed: set[tuple[str, str, int]] = set()
         self.tally = {"duplicates": 0, "conflicting": 0, "expired": 0}
         self.received = 0
 
     @rule(events=st.lists(made_up.some_predictions(), min_size=1, max_size=6))
     def predictions_arrive(self, events: list[Prediction]) -> None:
-        want = [self._take(self.told, one.id, one) for one in events]
         self.received += 1
+        want = [self._take(self.told, one.id, one) for one in events]
         got = self.log.append_predictions(S, made_up.predictions(*events), received_us=self.received)
         assert got.outcomes.tolist() == want
 
     @rule(events=st.lists(made_up.some_labels(), min_size=1, max_size=6))
     def labels_arrive(self, events: list[Label]) -> None:
-        want = [self._take(self.said, (one.prediction, one.source, one.revision), one) for one in events]
         self.received += 1
+        want = [self._take(self.said, (one.prediction, one.source, one.revision), one) for one in events]
         got = self.log.append_labels(S, made_up.labels(*events), received_us=self.received)
         assert got.outcomes.tolist() == want
 
@@ -67,8 +69,12 @@ class EventLogMachine(RuleBasedStateMachine):
         name = event.id if isinstance(event, Prediction) else event.prediction
         if name in self.erased:
             outcome = event_log.DUPLICATE if isinstance(event, Prediction) else event_log.EXPIRED
+        elif key in self.lapsed:
+            outcome = event_log.EXPIRED
         elif key not in known:
             known[key] = event
+            if isinstance(event, Label):
+                self.heard[key] = self.received
             return event_log.ACCEPTED
         else:
             same = known[key].digest() == event.digest()
@@ -87,6 +93,14 @@ class EventLogMachine(RuleBasedStateMachine):
         self.erased |= theirs
         self.told = {name: one for name, one in self.told.items() if name not in theirs}
         self.said = {key: one for key, one in self.said.items() if key[0] not in theirs}
+
+    @rule(patience=st.integers(0, 4))
+    def orphans_wait_too_long(self, patience: int) -> None:
+        limit = self.received - patience
+        gone = {key for key in self.said if key[0] not in self.told and self.heard[key] < limit}
+        assert self.log.forget_orphans_before(S, limit) == len(gone)
+        self.lapsed |= gone
+        self.said = {key: one for key, one in self.said.items() if key not in gone}
 
     @rule()
     def the_store_is_opened_again(self) -> None:
@@ -112,7 +126,7 @@ class EventLogMachine(RuleBasedStateMachine):
         orphans = sum(key[0] not in self.told for key in self.said)
         assert (counts.predictions, counts.labels, counts.orphans) == (len(self.told), len(self.said), orphans)
         assert self.tally == {name: getattr(counts, name) for name in self.tally}
-        assert counts.erased == len(self.erased)
+        assert (counts.erased, counts.orphans_expired) == (len(self.erased), len(self.lapsed))
 
     def teardown(self) -> None:
         self.log.close()

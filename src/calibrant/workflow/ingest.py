@@ -6,11 +6,12 @@ ingest that was killed goes on, and one that is repeated finds everything there 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from calibrant.events import batch as event_batch
@@ -25,6 +26,22 @@ BATCH: Final = 1_000
 NAMED: Final = 20
 
 Progress: TypeAlias = Callable[[int, int], None]
+
+
+class Keeper(Protocol):
+    """The part of the event log that a taken item needs."""
+
+    def append_predictions(self, stream: str, batch: pa.Table, *, received_us: int) -> event_log.Appended:
+        """As in ``EventLog``."""
+        ...
+
+    def append_labels(self, stream: str, batch: pa.Table, *, received_us: int) -> event_log.Appended:
+        """As in ``EventLog``."""
+        ...
+
+    def reject(self, stream: str, items: Sequence[event_log.RejectedItem], *, received_us: int) -> None:
+        """As in ``EventLog``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +94,14 @@ def ingest(
     """
     evidence_of_stream.managed(stream)
     log.declare(stream.name, partition_us=partitions.width_us(stream))
+    end_waits(log, stream, time=time)
     places = kept or checkpoints.Forgetful()
     key = f"{stream.name}\n{kind}\n{name}"
     state = _resumed(places.load(key), feed)
     before, begin = state.items, state.position
     named: list[Named] = []
     for part in feed.parsed(begin):
-        state, refused = _take(log, stream, part, state, time=time, batch=batch)
+        state, refused = take(log, stream, part, state, time=time, batch=batch)
         named += refused[: NAMED - len(named)]
         state = replace(state, position=begin + part.end)
         state = replace(state, digest=feed.digest(state.position) or "")
@@ -104,13 +122,22 @@ def ingest(
 
 
 def house(log: event_log.EventLog, stream: declaration.Stream, *, time: clock.Clock) -> int:
-    """What is due after events came in: retention and sealing; how many events were forgotten."""
+    """What is due after events came in: retention, orphans that waited too long, sealing; how many events went."""
     now = time.now_us()
-    gone = 0
+    gone = end_waits(log, stream, time=time)
     if stream.retention is not None:
-        gone = log.forget_before(stream.name, now - stream.retention // contract.MICROSECOND, now_us=now)
+        gone += log.forget_before(stream.name, now - stream.retention // contract.MICROSECOND, now_us=now)
     log.maintain(now_us=now)
     return gone
+
+
+def end_waits(log: event_log.EventLog, stream: declaration.Stream, *, time: clock.Clock) -> int:
+    """Expire the orphan labels that have waited for longer than the stream declares; how many.
+
+    Due before predictions come in, too: what may still be adopted must not hang on when somebody last cleaned up.
+    """
+    limit = stream.labels.orphans // contract.MICROSECOND
+    return log.forget_orphans_before(stream.name, time.now_us() - limit)
 
 
 def _resumed(found: checkpoints.Checkpoint | None, feed: feeds.Feed) -> checkpoints.Checkpoint:
@@ -120,14 +147,14 @@ def _resumed(found: checkpoints.Checkpoint | None, feed: feeds.Feed) -> checkpoi
     return checkpoints.Checkpoint(0, "")
 
 
-def _take(
-    log: event_log.EventLog,
+def take(
+    log: Keeper,
     stream: declaration.Stream,
     part: feeds.Parsed,
     state: checkpoints.Checkpoint,
     *,
     time: clock.Clock,
-    batch: int,
+    batch: int = BATCH,
 ) -> tuple[checkpoints.Checkpoint, list[Named]]:
     """Append one part; the counts after it, and the items that were not taken."""
     named = [Named(one.index + 1, one.code, one.path, one.reason) for one in part.rejected]
@@ -166,5 +193,9 @@ def _refused(done: event_log.Appended, places: NDArray[np.int64]) -> list[Named]
 
 _REASONS: Final = {
     event_log.CONFLICTING: ("CAL-483", "", "the same identity with another body was there first: quarantined"),
-    event_log.EXPIRED: ("CAL-484", "at", "older than what the stream's retention has deleted"),
+    event_log.EXPIRED: (
+        "CAL-484",
+        "at",
+        "older than retention, or a label that once waited too long for its prediction",
+    ),
 }

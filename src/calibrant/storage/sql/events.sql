@@ -13,15 +13,15 @@ DELETE FROM settings WHERE name = :name
 SELECT name FROM streams ORDER BY name
 
 -- name: stream
-SELECT stream_id, partition_us, last_seq, last_piece, last_received_us, orphans, floor_us, erased
+SELECT stream_id, partition_us, last_seq, last_piece, last_received_us, orphans, floor_us, erased, orphans_expired
 FROM streams WHERE name = :name
 
 -- name: lock_stream [sqlite]
-SELECT stream_id, partition_us, last_seq, last_piece, last_received_us, orphans, floor_us, erased
+SELECT stream_id, partition_us, last_seq, last_piece, last_received_us, orphans, floor_us, erased, orphans_expired
 FROM streams WHERE name = :name
 
 -- name: lock_stream [postgres]
-SELECT stream_id, partition_us, last_seq, last_piece, last_received_us, orphans, floor_us, erased
+SELECT stream_id, partition_us, last_seq, last_piece, last_received_us, orphans, floor_us, erased, orphans_expired
 FROM streams WHERE name = :name FOR UPDATE
 
 -- name: add_stream
@@ -30,7 +30,7 @@ SELECT COALESCE(MAX(stream_id), 0) + 1, :name, :partition_us, :received_us FROM 
 
 -- name: save_stream
 UPDATE streams SET last_seq = :last_seq, last_piece = :last_piece, last_received_us = :last_received_us,
-  orphans = :orphans, floor_us = :floor_us, erased = :erased
+  orphans = :orphans, floor_us = :floor_us, erased = :erased, orphans_expired = :orphans_expired
 WHERE stream_id = :stream_id
 
 -- name: see_predictions
@@ -89,6 +89,9 @@ ORDER BY prediction, source, revision
 
 -- name: old_orphans
 SELECT prediction, source, revision FROM orphans WHERE stream_id = :stream_id AND at_us < :at_us
+
+-- name: unclaimed_orphans
+SELECT prediction, source, revision, at_us FROM orphans WHERE stream_id = :stream_id AND received_us < :received_us
 
 -- name: forget_orphan
 DELETE FROM orphans WHERE stream_id = ? AND prediction = ? AND source = ? AND revision = ?

@@ -55,3 +55,15 @@ WHERE stream_id = :stream_id AND hashed IN (SELECT value FROM json_each(:ids))
 
 -- name: tombstones [postgres]
 SELECT hashed FROM tombstones WHERE stream_id = :stream_id AND hashed = ANY(:ids)
+
+-- name: add_lapsed
+INSERT INTO lapsed (stream_id, hashed, at_us) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: lapsed [sqlite]
+SELECT hashed FROM lapsed WHERE stream_id = :stream_id AND hashed IN (SELECT value FROM json_each(:ids))
+
+-- name: lapsed [postgres]
+SELECT hashed FROM lapsed WHERE stream_id = :stream_id AND hashed = ANY(:ids)
+
+-- name: forget_lapsed
+DELETE FROM lapsed WHERE stream_id = :stream_id AND at_us < :at_us
