@@ -14,7 +14,7 @@ BENCH_EXTRA ?= bench
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark check lint types contracts pages docs docs-serve doctest nightly bench test-all-pythons constraints clean
+.PHONY: help demo test test-spark check lint types contracts pages docs docs-serve doctest nightly bench bench-engines test-all-pythons constraints clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ doctest: $(VENV)/.has-test  ## the examples in docstrings alone
 bench: .venv-bench/.has-$(BENCH_EXTRA)  ## benchmarks against peers; BENCH="--rows 1000000" for a small run, BENCH_EXTRA=bench-torch for more peers
 	env -u OPENBLAS_NUM_THREADS .venv-bench/bin/python -m benchmarks --write $(BENCH)
 
+bench-engines: .venv-spark/.has-spark  ## whole queries on DuckDB and Spark; BENCH="--duckdb 1e6 1e8 --spark 1e6" for the rows of each
+	.venv-spark/bin/python -m benchmarks.engines $(BENCH)
+
 # Other Pythons, where the machine has them: pyenv's, or python3.X on the PATH.
 test-all-pythons:  ## the tests on Python 3.12 and 3.13 where they lie
 	@for version in $(OTHER_PYTHONS); do \
@@ -79,8 +82,8 @@ constraints: $(VENV)/.has-dev .venv-bench/.has-$(BENCH_EXTRA)  ## write constrai
 	  | grep '==' | sort -fu; } > constraints.new && mv constraints.new constraints.txt
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-bench .venv-spark $(addprefix .venv-,$(OTHER_PYTHONS)) site demo .mypy_cache .ruff_cache .pytest_cache \
-	  .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .venv-spark $(addprefix .venv-,$(OTHER_PYTHONS)) site demo \
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # ---- environments: a stamp for each, so that nothing is installed twice
 

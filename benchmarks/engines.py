@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -52,10 +53,14 @@ def measured(rows: Mapping[str, Sequence[int]]) -> Iterator[clock.Line]:
             for name, opened in ENGINES.items():
                 if count not in rows.get(name, ()) or not available(name):
                     continue
-                with opened(Path(folder)) as join:
+                with opened(Path(folder)) as (join, spent):
                     # the second run of a small table is told: its first is mostly start
-                    seconds, found = [clock.timed(join) for _ in range(2 if count < 10_000_000 else 1)][-1]
-                yield _query(name, count, seconds, found, first)
+                    if count < 10_000_000:
+                        join()
+                    before = spent()
+                    seconds, found = clock.timed(join)
+                    core_seconds = spent() - before
+                yield _query(name, count, seconds, core_seconds, found, first)
                 yield _after(name, count, found.cohorts)
                 first = first or found
 
@@ -64,14 +69,15 @@ def available(name: str) -> bool:
     return name == "duckdb" or (clock.installed("pyspark") and shutil.which("java") is not None)
 
 
-def _query(name: str, count: int, seconds: float, found: joined.Joined, first: joined.Joined | None) -> clock.Line:
+def _query(
+    name: str, count: int, seconds: float, core_seconds: float, found: joined.Joined, first: joined.Joined | None
+) -> clock.Line:
     events = count + (found.counts.labels or 0)
-    rate = events / seconds / (os.cpu_count() or 1)
     return clock.Line(
         f"{name}, {count:,} predictions: join, maturity, revisions, summary and all counts",
         seconds,
         agreement="" if first is None else agreement(first, found),
-        note=f"{events:,} predictions and labels, {rate:,.0f} a second and core",
+        note=f"{events:,} events in {core_seconds:,.1f} core-seconds: {events / core_seconds:,.0f} in each",
     )
 
 
@@ -142,11 +148,12 @@ def _limits(folder: Path) -> dict[str, str]:
 
 # ---------------------------------------------------------------------------------- the engines
 
-Join = Callable[[], joined.Joined]
+#: What asks the engine, and what tells the seconds of processor that it and we have spent so far.
+Opened = tuple[Callable[[], joined.Joined], Callable[[], float]]
 
 
 @contextmanager
-def duckdb_engine(folder: Path) -> Iterator[Join]:
+def duckdb_engine(folder: Path) -> Iterator[Opened]:
     import duckdb
 
     from calibrant.integrations import duckdb as engine
@@ -155,11 +162,11 @@ def duckdb_engine(folder: Path) -> Iterator[Join]:
         source = declaration.TableSource(
             "duckdb", *(str(folder / f"{name}.parquet") for name in ("predictions", "labels"))
         )
-        yield lambda: _joined(source, engine.DuckDB(connection))
+        yield lambda: _joined(source, engine.DuckDB(connection)), time.process_time
 
 
 @contextmanager
-def spark_engine(folder: Path) -> Iterator[Join]:
+def spark_engine(folder: Path) -> Iterator[Opened]:
     from pyspark.sql import SparkSession
 
     from calibrant.integrations import spark as engine
@@ -178,9 +185,16 @@ def spark_engine(folder: Path) -> Iterator[Join]:
         for name in ("predictions", "labels"):
             session.read.parquet(str(folder / f"{name}.parquet")).createOrReplaceTempView(name)
         source = declaration.TableSource("spark", "predictions", "labels")
-        yield lambda: _joined(source, engine.Spark(session))
+        java = Path(f"/proc/{session.sparkContext._gateway.proc.pid}/stat")
+        yield lambda: _joined(source, engine.Spark(session)), lambda: time.process_time() + _spent(java)
     finally:
         session.stop()
+
+
+def _spent(stat: Path) -> float:
+    """Seconds of processor of another process, of the user and of the system."""
+    ticks = stat.read_text().rpartition(")")[2].split()[11:13]
+    return sum(int(one) for one in ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def _joined(source: declaration.TableSource, engine: tables.Engine) -> joined.Joined:
@@ -190,7 +204,7 @@ def _joined(source: declaration.TableSource, engine: tables.Engine) -> joined.Jo
     )  # fmt: skip
 
 
-ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Join]]] = {
+ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Opened]]] = {
     "duckdb": duckdb_engine,
     "spark": spark_engine,
 }
@@ -201,12 +215,13 @@ def main() -> None:
     for name in ENGINES:
         told = {"type": lambda text: int(float(text)), "nargs": "*", "default": [], "metavar": "ROWS"}
         parser.add_argument(f"--{name}", help=f"numbers of rows for {name}", **told)
-    rows = vars(parser.parse_args())
+    chosen = vars(parser.parse_args())
+    rows = chosen if any(chosen.values()) else ROWS
     lines = []
-    for line in measured(rows if any(rows.values()) else ROWS):
+    for line in measured(rows):
         print(f"{line.what}: {clock.seconds(line.ours)}; {line.note} {line.agreement}", file=sys.stderr, flush=True)
         lines.append(line)
-    print(table.render({TITLE: lines}, rows=max(count for counts in (rows or ROWS).values() for count in counts)))
+    print(table.render({TITLE: lines}, rows=max(count for counts in rows.values() for count in counts)))
 
 
 if __name__ == "__main__":

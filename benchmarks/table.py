@@ -12,6 +12,7 @@ from benchmarks import clock
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 PACKAGES = (
     "numpy", "scipy", "pyarrow", "scikit-learn", "betacal", "relplot", "netcal", "probmetrics", "polars", "duckdb",
+    "pyspark",
 )  # fmt: skip
 
 
