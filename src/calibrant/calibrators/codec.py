@@ -7,14 +7,13 @@ The bytes of a document are unique: RFC 8785 canonical JSON, one newline at the 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from calibrant import errors
-from calibrant.calibrators import canonical, kinds, parameters
+from calibrant.calibrators import canonical, kinds, parameters, strict_json
 
 FAMILY = "calibrant.calibrator"
 VERSION = 1
@@ -153,22 +152,9 @@ def _canonical(value: Any) -> bytes:
 
 
 def _parse(data: bytes) -> Any:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise ValueError("a key is given twice")
-        return found
-
-    def integer(text: str) -> int | float:
-        exact = int(text)
-        return exact if abs(exact) <= canonical.EXACT else float(text)
-
-    def constant(text: str) -> Any:
-        raise ValueError(f"{text} is not JSON")
-
     try:
-        return json.loads(data.decode(), object_pairs_hook=once, parse_int=integer, parse_constant=constant)
-    except (ValueError, OverflowError, RecursionError) as error:
+        return strict_json.loads(data)
+    except ValueError as error:
         raise _unreadable(f"it is not JSON ({type(error).__name__})") from None
 
 
