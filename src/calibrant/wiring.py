@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from calibrant import errors
+from calibrant.ports import message_source as sources
 from calibrant.streams import declaration, yaml_file
 from calibrant.workflow import checkpoints, partitions
 
@@ -138,3 +139,18 @@ def project(store: str | None = None, environ: Mapping[str, str] = os.environ) -
 def clock() -> SystemClock:
     """The time of day."""
     return SystemClock()
+
+
+def message_source(address: sources.Address, settings: Mapping[str, str]) -> sources.MessageSource:
+    """The subscription at an address; needs the extra of its scheme."""
+    match address.scheme:
+        case "kafka":
+            from calibrant.integrations import kafka
+
+            return kafka.KafkaSource(address, settings)
+        case "nats":
+            from calibrant.integrations import nats
+
+            return nats.NatsSource(address, settings)
+        case _:
+            raise sources.malformed(f"{address.scheme!r} is neither kafka nor nats")

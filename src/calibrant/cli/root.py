@@ -12,7 +12,7 @@ from calibrant.cli import console
 
 COMMANDS = (
     "check", "report", "recommend", "transform", "drift", "export", "demo",
-    "init", "lint", "ingest", "labels", "status", "label-tasks", "verify-summaries",
+    "init", "lint", "ingest", "labels", "consume", "status", "label-tasks", "verify-summaries",
 )  # fmt: skip
 
 

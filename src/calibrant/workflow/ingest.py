@@ -186,16 +186,26 @@ def _refused(done: event_log.Appended, places: NDArray[np.int64]) -> list[Named]
     if not (done.conflicting or done.expired):
         return []
     return [
-        Named(int(places[row]), *_REASONS[int(done.outcomes[row])])
+        _REASONS[int(done.outcomes[row])].at(int(places[row]))
         for row in np.flatnonzero(np.isin(done.outcomes, list(_REASONS))).tolist()
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    """Why the store did not take an item."""
+
+    code: str
+    reason: str
+    path: str = ""
+
+    def at(self, place: int) -> Named:
+        return Named(place, self.code, self.path, self.reason)
+
+
 _REASONS: Final = {
-    event_log.CONFLICTING: ("CAL-483", "", "the same identity with another body was there first: quarantined"),
-    event_log.EXPIRED: (
-        "CAL-484",
-        "at",
-        "older than retention, or a label that once waited too long for its prediction",
+    event_log.CONFLICTING: _Reason("CAL-483", "the same identity with another body was there first: quarantined"),
+    event_log.EXPIRED: _Reason(
+        "CAL-484", "older than retention, or a label that once waited too long for its prediction", path="at"
     ),
 }
