@@ -20,7 +20,8 @@ FAMILIES = {
     "5": ("Fits", "A map that must not be fitted to these data."),
     "6": ("Artifacts", "A calibrator or summary that cannot be trusted."),
     "7": ("Extras", "An optional dependency that is not installed."),
-    "8": ("Streams and stores", "A declaration, an event or a store that cannot be used as asked."),
+    "8": ("Streams and stores", "A declaration, an event or a store that cannot be used as asked; findings of lint."),
+    "9": ("Control", "A change that nobody may make, that came too late, or whose state does not allow it."),
 }
 INTRODUCTION = """\
 # Errors
@@ -70,10 +71,13 @@ def sites(source: Path) -> dict[str, list[Site]]:
 
 def calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            code = node.args[0].value
-            if isinstance(code, str) and CODE.fullmatch(code):
-                yield code, node
+        if isinstance(node, ast.Call) and node.args and is_code(node.args[0]):
+            yield ast.literal_eval(node.args[0]), node
+
+
+def is_code(node: ast.AST) -> bool:
+    """Whether this is a code as a whole, not one that a text mentions."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value) is not None
 
 
 def render(found: dict[str, list[Site]]) -> str:

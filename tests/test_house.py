@@ -244,6 +244,17 @@ def test_a_code_belongs_to_the_class_that_its_first_digit_names() -> None:
     assert {code: kinds for code, kinds in codes.items() if kinds and kinds != {HUNDREDS[code[4]]}} == {}
 
 
+def test_every_code_is_said_by_a_call() -> None:
+    """A code that stood anywhere else, such as in a tuple, would be missing from the catalogue."""
+    said = {
+        node.value
+        for _, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[A-Z]+-\d+", node.value)
+    }
+    assert said - set(raised()) == {"UTF-8"} & said
+
+
 def test_every_code_belongs_to_a_family_of_the_catalogue() -> None:
     """A new first digit needs a heading in docs/errors_page.py."""
     families = runpy.run_path(str(ROOT / "docs" / "errors_page.py"))["FAMILIES"]

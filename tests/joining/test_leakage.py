@@ -17,9 +17,9 @@ def test_time_that_runs_backwards_is_found() -> None:
     labels = table(prediction=["a", "b", "nobody", "b"], at_us=[9, 25, 0, 80])
     found = leakage.findings(predictions, labels, as_of_us=50)
     assert [(one.code, one.rows, one.examples) for one in found] == [
-        ("LEAK-1", 1, ("a",)),
-        ("LEAK-2", 1, ("c",)),
-        ("LEAK-3", 1, ("b",)),
+        ("CAL-891", 1, ("a",)),
+        ("CAL-892", 1, ("c",)),
+        ("CAL-893", 1, ("b",)),
     ]
 
 
@@ -34,7 +34,7 @@ def test_a_unit_on_both_sides_is_found() -> None:
     """Named once, however many rows it has; missing units are nobody."""
     found = leakage.shared_units(["x", "y", "y", None], ["y", "z", None])
     assert found is not None
-    assert (found.code, found.rows, found.examples) == ("LEAK-4", 1, ("y",))
+    assert (found.code, found.rows, found.examples) == ("CAL-894", 1, ("y",))
     assert leakage.shared_units(["x"], ["y"]) is None
 
 
@@ -42,6 +42,6 @@ def test_a_fit_on_the_future_is_found() -> None:
     """Rows as young as the first one that validates are too young."""
     found = leakage.split_in_time(pa.chunked_array([[1, 5, 7]]), pa.chunked_array([[5, 9]]))
     assert found is not None
-    assert (found.code, found.rows) == ("LEAK-5", 2)
+    assert (found.code, found.rows) == ("CAL-895", 2)
     assert leakage.split_in_time(pa.chunked_array([[1, 4]]), pa.chunked_array([[5]])) is None
     assert leakage.split_in_time(pa.chunked_array([[1, 4]]), pa.chunked_array([pa.array([], pa.int64())])) is None

@@ -24,7 +24,7 @@ class Finding:
 
 
 def findings(predictions: pa.Table, labels: pa.Table, *, as_of_us: int) -> tuple[Finding, ...]:
-    """LEAK-1: labels older than their prediction. LEAK-2 and LEAK-3: predictions and labels dated after as_of.
+    """CAL-891: labels older than their prediction. CAL-892 and CAL-893: predictions and labels dated after as_of.
 
     Tables have the columns of ``events.batch``.
     """
@@ -37,23 +37,23 @@ def findings(predictions: pa.Table, labels: pa.Table, *, as_of_us: int) -> tuple
     later = labels["prediction"].filter(compute.greater(labels["at_us"], as_of_us))
     every = (
         _finding(
-            "LEAK-1", "the label was known before the prediction was made", early,
-            "the score may have seen its outcome: correct the clocks, or leave these predictions out",
+            "CAL-891", "the label was known before the prediction was made", early,
+            fix="the score may have seen its outcome: correct the clocks, or leave these predictions out",
         ),
         _finding(
-            "LEAK-2", "the prediction is dated in the future", ahead,
-            "correct the sender's clock; these predictions are not looked at",
+            "CAL-892", "the prediction is dated in the future", ahead,
+            fix="correct the sender's clock; these predictions are not looked at",
         ),
         _finding(
-            "LEAK-3", "the label is dated in the future", later,
-            "correct the sender's clock; a label cannot be older evidence than the answer that uses it",
+            "CAL-893", "the label is dated in the future", later,
+            fix="correct the sender's clock; a label cannot be older evidence than the answer that uses it",
         ),
     )  # fmt: skip
     return tuple(found for found in every if found is not None)
 
 
 def shared_units(fit: pa.ChunkedArray | Sequence[str], validation: pa.ChunkedArray | Sequence[str]) -> Finding | None:
-    """LEAK-4: units that are on both sides of a split; None if there are none. Missing units count for nothing."""
+    """CAL-894: units that are on both sides of a split; None if there are none. Missing units count for nothing."""
     one, other = (
         compute.unique(
             side if isinstance(side, pa.Array | pa.ChunkedArray) else pa.array(list(side), pa.string())
@@ -62,24 +62,24 @@ def shared_units(fit: pa.ChunkedArray | Sequence[str], validation: pa.ChunkedArr
     )
     both = one.filter(compute.is_in(one, value_set=other))
     return _finding(
-        "LEAK-4", "the same unit is in the rows that were fitted and in those that validate", both,
-        "split by unit, so that nobody is on both sides",
+        "CAL-894", "the same unit is in the rows that were fitted and in those that validate", both,
+        fix="split by unit, so that nobody is on both sides",
     )  # fmt: skip
 
 
 def split_in_time(fit_at_us: pa.ChunkedArray, validation_at_us: pa.ChunkedArray) -> Finding | None:
-    """LEAK-5: rows that were fitted although they are younger than the first row that validates."""
+    """CAL-895: rows that were fitted although they are younger than the first row that validates."""
     first = compute.min(validation_at_us).as_py()
     if first is None:
         return None
     younger = fit_at_us.filter(compute.greater_equal(fit_at_us, first)).cast(pa.string())
     return _finding(
-        "LEAK-5", "rows that were fitted are not older than those that validate", younger,
-        "fit on the past and validate on what came after",
+        "CAL-895", "rows that were fitted are not older than those that validate", younger,
+        fix="fit on the past and validate on what came after",
     )  # fmt: skip
 
 
-def _finding(code: str, what: str, names: pa.ChunkedArray | pa.Array, fix: str) -> Finding | None:
+def _finding(code: str, what: str, names: pa.ChunkedArray | pa.Array, *, fix: str) -> Finding | None:
     if not len(names):
         return None
     unique = compute.unique(names)
