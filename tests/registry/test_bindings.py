@@ -217,6 +217,15 @@ class Release(RuleBasedStateMachine):
                 lambda: self.registry.promote(approval.artifact, approval.name, by=self.people[who], slot=approval.slot)
             )
 
+    @rule(index=some_artifact, slot=st.sampled_from(["champion", "champion", "challenger"]))
+    def goes_the_proper_way(self, index: int, slot: approvals.Slot) -> None:
+        name = f"r{self.registry.entries:05}"
+        pia, ada, otto = (self.people[one] for one in ("pia", "ada", "otto"))
+        self.attempt(lambda: self.registry.ask(self.artifact(index), name, by=pia, slot=slot))
+        if self.registry.get("approval", name):
+            self.registry.decide(name, "approve", by=ada)
+            self.attempt(lambda: self.registry.promote(self.artifact(index), name, by=otto, slot=slot))
+
     @rule()
     def rolls_back(self) -> None:
         if self.registry.binding():
