@@ -1,6 +1,6 @@
 """The Merkle tree over the log (RFC 9162, section 2.1): leaves, nodes, roots.
 
-A *complete subtree* is one over 2^level leaves that start at a multiple of 2^level. It is named by (level, index), never
+A *complete subtree* is one over 2^level leaves that start at a multiple of 2^level. It is named (level, index), never
 changes once it is there, and is what a store keeps; every root and every proof is made from O(log n) of them.
 """
 
@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 #: The hash of a complete subtree: (level, index) -> 32 bytes.
 NodeOf: TypeAlias = Callable[[int, int], bytes]
+#: The level, index and hash of the complete subtree over the leaves [index * 2^level, (index + 1) * 2^level).
+Node: TypeAlias = tuple[int, int, bytes]
 
 #: Bytes of a hash.
 WIDTH: Final = 32
 #: The root of a log without entries.
 EMPTY: Final = hashlib.sha256(b"").digest()
-
-
-class Node(NamedTuple):
-    """A complete subtree: over the leaves [index * 2^level, (index + 1) * 2^level)."""
-
-    level: int
-    index: int
-    hash: bytes
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -55,7 +49,7 @@ def append(size: int, leaves: Sequence[bytes], node: NodeOf) -> tuple[Node, ...]
             value = node_hash(made[beside] if beside in made else node(*beside), value)
             level, index = level + 1, index >> 1
             made[level, index] = value
-    return tuple(Node(level, index, value) for (level, index), value in made.items())
+    return tuple((level, index, value) for (level, index), value in made.items())
 
 
 def peaks(size: int) -> Iterator[tuple[int, int]]:
