@@ -26,7 +26,7 @@ def test_every_action_in_the_source_is_declared() -> None:
         for path in [place] if place.is_file() else place.rglob("*.py"):
             said |= set(re.findall(
                 r'"((?:approval|artifact|audit|binding|environment|events|evidence|key|labels|people|principal|registry'
-                r'|trust)\.[a-z]+)"', path.read_text()))  # fmt: skip
+                r'|trust|words)\.[a-z]+)"', path.read_text()))  # fmt: skip
     assert said - set(policy.ACTIONS) == set()
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from calibrant import errors
-from calibrant.registry import keys, principals, resources
+from calibrant.registry import keys, principals
 
 YEAR = 366 * 86_400_000_000
 
@@ -116,13 +116,3 @@ def test_every_key_expires_within_a_year(registry, expires: int) -> None:
     """No key lives for ever, and none is born dead."""
     with pytest.raises(errors.UsageError, match="CAL-943"):
         keys.issue(registry.the("principal", "ada"), expires_us=expires, now_us=5, random=counting)
-
-
-def test_erasing_the_contact_leaves_the_principal(registry) -> None:
-    """The handle stays, the way to reach the person is gone."""
-    registry.apply(principals.enrol(None, "eve", roles=["viewer"], contact="sha256:c0"))
-    registry.apply(principals.without_contact(registry.the("principal", "eve")))
-    assert principals.read(registry.the("principal", "eve")) == principals.Principal(
-        "eve", "person", None, frozenset({"viewer"})
-    )
-    assert resources.digest(registry.the("principal", "eve").body) == registry.the("principal", "eve").digest

@@ -37,12 +37,12 @@ Action = Literal[
     "labels.write",
     "people.read",
     "principal.enrol",
-    "principal.erase",
     "principal.reinstate",
     "principal.roles",
     "principal.suspend",
     "registry.read",
     "trust.set",
+    "words.erase",
 ]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -93,11 +93,11 @@ MATRIX: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         "binding.rollback": _roles("operator"),
         "environment.set": _roles("admin"),
         "trust.set": _roles("admin"),
+        "words.erase": _roles("admin"),
         "principal.enrol": _roles("admin"),
         "principal.roles": _roles("admin"),
         "principal.suspend": _roles("admin"),
         "principal.reinstate": _roles("admin"),
-        "principal.erase": _roles("admin"),
         "key.issue": _roles("admin"),
         "key.revoke": _roles("admin"),
     }

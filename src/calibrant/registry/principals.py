@@ -1,7 +1,6 @@
 """People and services: who they are, which roles they have, and which person answers for each.
 
-A principal's name is an opaque handle that stays in the audit log for good; an e-mail address or a real name is kept
-beside the log as an erasable commitment.
+A principal's name stays in the audit log for good, so it should be a handle and not a person's full name or address.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ class Principal:
     owner: str | None
     roles: frozenset[policy.Role]
     state: State = "active"
-    contact: str | None = None
 
     @property
     def person(self) -> str:
@@ -41,7 +39,6 @@ class Principal:
             "owner": self.owner,
             "roles": sorted(self.roles),
             "state": self.state,
-            "contact": self.contact,
         }
 
 
@@ -49,9 +46,7 @@ def read(found: resources.Resource) -> Principal:
     """The principal that a resource describes."""
     body = found.body
     assert body is not None
-    return Principal(
-        found.name, body["type"], body["owner"], frozenset(body["roles"]), body["state"], body["contact"]
-    )  # fmt: skip
+    return Principal(found.name, body["type"], body["owner"], frozenset(body["roles"]), body["state"])
 
 
 def enrol(
@@ -60,7 +55,6 @@ def enrol(
     *,
     roles: Iterable[str],
     owner: resources.Resource | None = None,
-    contact: str | None = None,
 ) -> resources.Command:
     """Make a principal: a person, or with ``owner`` (an active person) a service."""
     refusals.demand_name(name, of="a principal")
@@ -79,9 +73,9 @@ def enrol(
         requires = (resources.Requirement(KIND, owner.name, owner.revision),)
     given = known_roles(roles)
     if owner is None:
-        made = Principal(name, "person", None, given, contact=contact)
+        made = Principal(name, "person", None, given)
     else:
-        made = Principal(name, "service", owner.name, given, contact=contact)
+        made = Principal(name, "service", owner.name, given)
     change = resources.Change(KIND, name, resources.ABSENT, made.to_body(), "principal.enrol")
     return resources.Command((change,), requires)
 
@@ -102,11 +96,6 @@ def suspend(found: resources.Resource, *, admins: Sequence[resources.Resource]) 
 def reinstate(found: resources.Resource) -> resources.Command:
     """Give it back."""
     return _changed(found, replace(read(found), state="active"), "principal.reinstate", ())
-
-
-def without_contact(found: resources.Resource) -> resources.Command:
-    """Forget how to reach a person; the words under the commitment are erased by whoever executes this."""
-    return _changed(found, replace(read(found), contact=None), "principal.erase", ())
 
 
 def is_admin(found: resources.Resource) -> bool:
