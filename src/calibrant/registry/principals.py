@@ -72,10 +72,7 @@ def enrol(
             )
         requires = (resources.Requirement(KIND, owner.name, owner.revision),)
     given = known_roles(roles)
-    if owner is None:
-        made = Principal(name, "person", None, given)
-    else:
-        made = Principal(name, "service", owner.name, given)
+    made = Principal(name, "person", None, given) if owner is None else Principal(name, "service", owner.name, given)
     change = resources.Change(KIND, name, resources.ABSENT, made.to_body(), "principal.enrol")
     return resources.Command((change,), requires)
 
