@@ -36,6 +36,8 @@ LABELS = ("prediction", "at_us", "received_us", "value", "source", "revision", "
 TALLIES = ("copies", "matched", "late", "early", "repeated", "contradicted")
 #: The state of predictions with two bodies under one id; it follows those of ``joined.STATES``.
 CONFLICTING = len(joined.STATES)
+#: What an outcome consists of, and what stands for each when there is none.
+OUTCOME = {"value": -1.0, "weight": 1.0, "propensity": 1.0}
 LARGEST = 1.7976931348623157e308
 #: Stands for a score that is none, so that nothing computed from it can fail; its state keeps it out of all sums.
 NOWHERE = 0.5
@@ -107,11 +109,12 @@ def made_predictions(predictions: Frame, plan: Plan) -> Frame:
         nw.when((w >= 0.0) & (w <= LARGEST)).then(0.0).otherwise(1.0).alias("no_weight"),
         _one("copies"),
     )
-    columns = ["at_us", "score", "no_score", "model", "weight", "no_weight", *plan.fields]
-    if plan.unique_ids:
-        single = seen.select("id", *columns, "copies", nw.lit(0.0).alias("ambiguous"))
-    else:
-        single = _identities(seen, ["id"], columns, "ambiguous")
+    columns = _body(plan)
+    single = seen.select("id", *columns, "copies", nw.lit(0.0).alias("ambiguous"))
+    if not plan.unique_ids:
+        often = seen.group_by("id").agg(nw.col("copies").sum()).filter(nw.col("copies") > 1.0).select("id")
+        again = _identities(seen.join(often, how="inner", on="id"), ["id"], columns, "ambiguous")
+        single = nw.concat([single.join(often, how="anti", on="id"), again], how="vertical")
     capped = [
         nw.when(nw.col(name).is_in(list(kept))).then(nw.col(name)).otherwise(nw.lit("__other__")).alias(name)
         for name, kept in zip(plan.fields, plan.kept, strict=True)
@@ -147,24 +150,29 @@ def _probability(scale: Scale) -> Expr:
             assert_never(scale.kind)
 
 
-def _identities(frame: Frame, keys: Sequence[str], body: Sequence[str], flag: str) -> Frame:
-    """One row an identity with its ``copies``; ``flag`` is 1 where they differ."""
+def _body(plan: Plan) -> list[str]:
+    """What two predictions under one id must agree on."""
+    return ["at_us", "score", "no_score", "model", "weight", "no_weight", *plan.fields]
+
+
+def _identities(
+    frame: Frame, keys: Sequence[str], body: Sequence[str], flag: str, *, along: Sequence[str] = ()
+) -> Frame:
+    """One row an identity with its ``copies``; ``flag`` is 1 where they differ; ``along`` follows from the identity."""
     lows = [nw.col(name).min().alias(f"{name}_low") for name in body]
-    grouped = frame.group_by(list(keys)).agg(nw.col("copies").sum(), *lows, *(nw.col(name).max() for name in body))
+    highs = [nw.col(name).max() for name in (*body, *along)]
+    grouped = frame.group_by(list(keys)).agg(nw.col("copies").sum(), *lows, *highs)
     same = functools.reduce(lambda one, two: one & two, [nw.col(name) == nw.col(f"{name}_low") for name in body])
     marked = grouped.with_columns(nw.when(same).then(0.0).otherwise(1.0).alias(flag))
-    return marked.select(*keys, *body, "copies", flag)
+    return marked.select(*keys, *body, *along, "copies", flag)
 
 
 # ---------------------------------------------------------------------------------- labels
 
 
 def usable_labels(labels: Frame, plan: Plan) -> Frame:
-    """Labels received by as_of that say something of the target, with ``standing``: larger wins."""
+    """Labels received by as_of that say something of the target."""
     known = labels.filter(nw.col("received_us") <= plan.as_of_us).filter(_usable(plan))
-    standing: Expr = nw.lit(0.0)
-    for place, source in enumerate(reversed(plan.rule.priority), 1):
-        standing = nw.when(nw.col("source").fill_null("") == source).then(float(place)).otherwise(standing)
     return known.select(
         "prediction",
         "at_us",
@@ -173,7 +181,6 @@ def usable_labels(labels: Frame, plan: Plan) -> Frame:
         nw.col("revision").fill_null(0),
         nw.col("weight").fill_null(1.0),
         nw.col("propensity").fill_null(1.0),
-        standing.alias("standing"),
         _one("copies"),
     )
 
@@ -186,39 +193,43 @@ def _usable(plan: Plan) -> Expr:
 
 
 def _with_outcome(predictions: Frame, labels: Frame, plan: Plan) -> Frame:
-    """Predictions with the value, weight and propensity of their outcome, where they have one, and label tallies."""
-    label = ("value", "weight", "propensity")
+    """Predictions with the value (-1: none), weight and propensity of their outcome, and label tallies."""
     sets = labels.group_by("prediction").agg(
         nw.col("copies").sum().alias("matched"),
         nw.col("at_us").max().alias("label_at"),
-        *(nw.col(name).max().alias(f"only_{name}") for name in label),
+        *(nw.col(name).max().alias(f"only_{name}") for name in OUTCOME),
     )
-    several = _contested(predictions, labels, sets.filter(nw.col("matched") > 1.0).select("prediction"), plan)
     wide = predictions.join(sets, how="left", left_on="id", right_on="prediction")
-    wide = wide.join(several, how="left", left_on="id", right_on="prediction")
-    alone = nw.col("matched") == 1.0
+    wide = wide.with_columns(nw.col("matched").fill_null(0.0))
+    columns = [*_body(plan), "copies", "ambiguous", "matched"]
     late = nw.col("label_at") > nw.col("at_us") + contract.horizon_us(plan.rule)
-    early = nw.col("label_at") < nw.col("at_us")
-    # a missing value stays missing: no label, or none that counts
-    return wide.with_columns(
+    alone = nw.col("matched") == 1.0
+    counts, nothing = alone & ~late, nw.lit(0.0)
+    decided = wide.filter(nw.col("matched") < 2.0).select(
+        *columns,
         *(
-            nw.when(alone & ~late)
-            .then(nw.col(f"only_{name}"))
-            .otherwise(nw.col(f"their_{name}"))
-            .alias(f"label_{name}")
-            for name in label
+            nw.when(counts).then(nw.col(f"only_{name}")).otherwise(none).alias(f"label_{name}")
+            for name, none in OUTCOME.items()
         ),
-        nw.when(alone & late).then(1.0).otherwise(nw.col("late")).alias("late"),
-        nw.when(alone & early).then(1.0).otherwise(nw.col("early")).alias("early"),
+        nw.when(alone & late).then(1.0).otherwise(0.0).alias("late"),
+        nw.when(alone & (nw.col("label_at") < nw.col("at_us"))).then(1.0).otherwise(0.0).alias("early"),
+        *(nothing.alias(name) for name in ("repeated", "contradicted", "unresolved")),
     )
+    open_ones = wide.filter(nw.col("matched") > 1.0).select("id", *columns)
+    told = _contested(open_ones.select(nw.col("id").alias("prediction"), nw.col("at_us").alias("made_at")), labels, plan)
+    settled = open_ones.join(told, how="inner", left_on="id", right_on="prediction").select(
+        *columns,
+        *(nw.col(f"their_{name}").fill_null(none).alias(f"label_{name}") for name, none in OUTCOME.items()),
+        *(nw.col(name).fill_null(0.0) for name in ("late", "early", "repeated", "contradicted", "unresolved")),
+    )
+    return nw.concat([decided, settled], how="vertical")
 
 
-def _contested(predictions: Frame, labels: Frame, which: Frame, plan: Plan) -> Frame:
+def _contested(made: Frame, labels: Frame, plan: Plan) -> Frame:
     """One row for each prediction with several labels: their tallies, and the one that the policy takes."""
-    made = predictions.select(nw.col("id").alias("prediction"), nw.col("at_us").alias("made_at"))
-    theirs = labels.join(which, how="inner", on="prediction").join(made, how="inner", on="prediction")
-    body = ["at_us", "value", "weight", "propensity", "made_at", "standing"]
-    each = _identities(theirs, ["prediction", "source", "revision"], body, "ambiguous")
+    theirs = labels.join(made, how="inner", on="prediction")
+    body = ["at_us", "value", "weight", "propensity"]
+    each = _identities(theirs, ["prediction", "source", "revision"], body, "ambiguous", along=["made_at"])
     clear, in_time = (
         nw.col("ambiguous") == 0.0,
         nw.col("at_us") <= nw.col("made_at") + contract.horizon_us(plan.rule),
@@ -242,7 +253,7 @@ def _chosen(each: Frame, plan: Plan) -> Frame:
             pool = each.with_columns(nw.lit(0.0).alias("unresolved"))
             order = ["revision", "at_us", "source"]
         case "labeler_priority":
-            pool = each.with_columns(nw.lit(0.0).alias("unresolved"))
+            pool = each.with_columns(nw.lit(0.0).alias("unresolved"), _standing(plan.rule.priority).alias("standing"))
             order = ["standing", "revision", "at_us", "source"]
         case "majority_vote":
             pool, order = _leading(each), ["revision", "at_us", "source"]
@@ -265,6 +276,14 @@ def _chosen(each: Frame, plan: Plan) -> Frame:
     )
 
 
+def _standing(priority: Sequence[str]) -> Expr:
+    """The rank of a source: larger wins."""
+    standing: Expr = nw.lit(0.0)
+    for place, source in enumerate(reversed(priority), 1):
+        standing = nw.when(nw.col("source") == source).then(float(place)).otherwise(standing)
+    return standing
+
+
 def _leading(each: Frame) -> Frame:
     """The labels that hold the most frequent value of their prediction; ``unresolved`` where there are two such."""
     votes = each.group_by("prediction", "value").agg(nw.col("counts").sum().alias("votes"))
@@ -284,26 +303,26 @@ def _leading(each: Frame) -> Frame:
 
 def _with_state(wide: Frame, plan: Plan) -> Frame:
     """``state`` as in ``joined.STATES``, the label ``y`` and the weight ``w`` of the pair."""
-    value = nw.col("label_value").fill_null(-1.0)
+    value = nw.col("label_value")
     has = value >= 0.0
     matured = nw.col("at_us") <= plan.as_of_us - contract.horizon_us(plan.rule)
     for final in plan.rule.terminal:
         matured = matured | (value == float(final))
-    weight = nw.col("weight") * nw.col("label_weight").fill_null(1.0)
+    weight = nw.col("weight") * nw.col("label_weight")
     weightless = weight == 0.0 if plan.rule.implicit_negative else has & (weight == 0.0)
     silent = joined.IMPLICIT if plan.rule.implicit_negative else joined.UNLABELLED
     state: Expr = nw.when(has).then(float(joined.LABELLED)).otherwise(float(silent))
     for condition, name in (
         (weightless, joined.WEIGHTLESS),
-        (nw.col("unresolved").fill_null(0.0) > 0.0, joined.UNRESOLVED),
+        (nw.col("unresolved") > 0.0, joined.UNRESOLVED),
         (~matured, joined.IMMATURE),
         ((nw.col("no_score") > 0.0) | (nw.col("no_weight") > 0.0), joined.INVALID),
         (nw.col("ambiguous") > 0.0, CONFLICTING),
     ):
         state = nw.when(condition).then(float(name)).otherwise(state)
     if plan.weighting == "inverse_propensity":
-        weight = weight / nw.col("label_propensity").fill_null(1.0)
-    return wide.with_columns(state.alias("state"), weight.alias("w"), nw.col("label_value").fill_null(0.0).alias("y"))
+        weight = weight / nw.col("label_propensity")
+    return wide.with_columns(state.alias("state"), weight.alias("w"), nw.when(has).then(value).otherwise(0.0).alias("y"))
 
 
 def _with_terms(wide: Frame, plan: Plan) -> Frame:
