@@ -85,7 +85,7 @@ def test_signatures_of_witnesses() -> None:
 @pytest.mark.parametrize(
     "note",
     [
-        "", "a\n1\n", "a\n01\nYQ==\n\n— a YQ==\n", "a\n-1\nYQ==\n\n— a YQ==\n", "a\n1\nYQ==\n\n— a YQ==\n", 
+        "", "a\n1\n", "a\n01\nYQ==\n\n— a YQ==\n", "a\n-1\nYQ==\n\n— a YQ==\n", "a\n1\nYQ==\n\n— a YQ==\n",
         "a\n1\nYQ==\n\n",
         "a\n1\nYQ\n\n- a YQ==\n", "\n1\nYQ==\n\n— a YQ==\n", "a\r\n1\nYQ==\n\n— a YQ==\n", "a" * 20_000,
     ],

@@ -80,7 +80,7 @@ def loads(data: bytes) -> Entry:
         entry = _entry(found)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _malformed(type(error).__name__) from None
-    if tuple(sorted(found)) != _KEYS or dumps(entry) != data:
+    if tuple(sorted(found)) != _KEYS or not _typed(entry) or dumps(entry) != data:
         raise _malformed("not in canonical form")
     return entry
 
@@ -103,6 +103,13 @@ def _entry(found: Mapping[str, Any]) -> Entry:
         request=found["request"],
         idempotency_key=found["idempotency_key"],
     )
+
+
+def _typed(entry: Entry) -> bool:
+    """Whether what is computed with is what it is computed as."""
+    numbers = (entry.index, entry.at_us, entry.revision)
+    texts = (entry.actor, entry.action, entry.kind, entry.name)
+    return all(type(number) is int for number in numbers) and all(type(text) is str for text in texts)
 
 
 def _malformed(cause: str) -> errors.ArtifactError:

@@ -17,7 +17,8 @@ from calibrant.ports import control_store
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What the copy knows: the leaf hashes of the entries told last, how many are committed for certain, and notes."""
+    """What the copy knows: the leaf hash of every entry from the first on, as it was told last; how many of them are
+    committed for certain; and notes."""
 
     leaves: tuple[bytes, ...]
     committed: int
@@ -25,7 +26,11 @@ class Copied:
 
 
 class AuditCopy(Protocol):
-    """A second place. Every call returns within two seconds or raises StoreError (CAL-855), durable when it returns."""
+    """A second place; ``calibrant.testing.audit_copy_contract`` is the exam.
+
+    Whatever keeps something returns within two seconds, durable, or raises AuditCopyError (CAL-855). A copy begins with
+    entry 0: a place that should know earlier entries and does not (a folder that is not mounted) refuses later ones.
+    """
 
     def intend(self, index: int, entries: Sequence[bytes]) -> None:
         """Keep entries that are about to be committed; a later intent for the same index replaces an earlier one."""
@@ -40,5 +45,5 @@ class AuditCopy(Protocol):
         ...
 
     def read(self) -> Copied:
-        """Everything that is known here."""
+        """Everything that is known here; StoreDamagedError (CAL-856) when part of it was lost."""
         ...
