@@ -6,13 +6,13 @@ import base64
 import hashlib
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from calibrant import errors
+from calibrant.artifacts import keys
 from calibrant.audit import checkpoint, tree
 
-KEY = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-PUBLIC = KEY.public_key()
+KEY = keys.generate()
+PUBLIC = KEY.public
 SIGNER = checkpoint.Signer("log.example/audit", KEY)
 ROOT = hashlib.sha256(b"root").digest()
 #: The example of C2SP signed-note, whose key is PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW.
@@ -39,12 +39,13 @@ def test_a_note() -> None:
 def test_the_reference_key_hash_and_signature() -> None:
     """The published example of the signed note: the key hash is that of its verifier key, and the signature holds."""
     raw = base64.b64decode(PETERS_KEY)
-    key = ed25519.Ed25519PublicKey.from_public_bytes(raw[1:])
+    # the DER form of an Ed25519 key is a fixed beginning and the 32 bytes
+    key = keys.PublicKey(bytes.fromhex("302a300506032b6570032100") + raw[1:])
     assert raw[0] == 1
     assert checkpoint.key_hash(PETER, key).hex() == "c74f20a3"
     signature = base64.b64decode(PETERS_SIGNATURE)
     assert signature[:4].hex() == "c74f20a3"
-    key.verify(signature[4:], PETERS_TEXT.encode())
+    assert key.verifies(signature[4:], PETERS_TEXT.encode())
 
 
 def test_every_byte() -> None:
@@ -63,10 +64,10 @@ def test_every_byte() -> None:
 
 def test_another_key_and_another_origin() -> None:
     """A note of another key, or with the origin of another log, is not this log's."""
-    other = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+    other = keys.generate()
     note = SIGNER.note(size=1, root=ROOT)
     with pytest.raises(errors.ArtifactError, match="CAL-632"):
-        checkpoint.verify(note, [other.public_key()])
+        checkpoint.verify(note, [other.public])
     with pytest.raises(errors.ArtifactError, match="CAL-632"):
         checkpoint.verify(note.replace("log.example", "log.elsewhere"), [PUBLIC])
     with pytest.raises(errors.ArtifactError, match="CAL-632"):
@@ -98,5 +99,14 @@ def test_malformed(note: str) -> None:
 
 def test_names_of_logs() -> None:
     """Logs of different keys have different names."""
-    other = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
+    other = keys.generate().public
     assert checkpoint.origin_of(PUBLIC) != checkpoint.origin_of(other)
+
+
+def test_a_key_of_another_kind() -> None:
+    """Notes are signed with Ed25519; a P-256 key is refused as a signer, and verifies nothing."""
+    other = keys.generate("ecdsa-p256")
+    with pytest.raises(errors.ArtifactError, match="CAL-633"):
+        checkpoint.Signer("log", other)
+    with pytest.raises(errors.ArtifactError, match="CAL-632"):
+        checkpoint.verify(SIGNER.note(size=1, root=ROOT), [other.public])

@@ -22,11 +22,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from cryptography import exceptions
-from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from calibrant import errors
+from calibrant.artifacts import keys as key_files
 from calibrant.audit import tree
 
 _SIGNED: Final = re.compile(r"— (\S+) (\S+)")
@@ -51,26 +48,35 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs checkpoints of one log. ``origin`` names the log in notes and the key in signatures."""
+    """Signs checkpoints of one log with an Ed25519 key. ``origin`` names the log, and the key in its signatures."""
 
     origin: str
-    key: ed25519.Ed25519PrivateKey
+    key: key_files.PrivateKey
+
+    def __post_init__(self) -> None:
+        if self.key.public.algorithm != "ed25519":
+            raise errors.ArtifactError(
+                "CAL-633",
+                "this key cannot sign checkpoints",
+                cause=f"it is {self.key.public.algorithm}, and signed notes are signed with ed25519",
+                fix="generate an Ed25519 key for the audit log, which is its own key anyway",
+            )
 
     def note(self, *, size: int, root: bytes) -> str:
         """A signed note."""
         body = Statement(self.origin, size, root).body()
-        signature = key_hash(self.origin, self.key.public_key()) + self.key.sign(body.encode())
+        signature = key_hash(self.origin, self.key.public) + self.key.sign(body.encode())
         return f"{body}\n— {self.origin} {base64.b64encode(signature).decode()}\n"
 
 
-def key_hash(name: str, key: ed25519.Ed25519PublicKey) -> bytes:
+def key_hash(name: str, key: key_files.PublicKey) -> bytes:
     """The first 4 bytes of SHA-256(name || 0x0A || 0x01 || public key), which tells signatures apart."""
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + _raw(key)).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + key.raw).digest()[:4]
 
 
-def origin_of(key: ed25519.Ed25519PublicKey) -> str:
+def origin_of(key: key_files.PublicKey) -> str:
     """A name for a new log: that of its first key."""
-    return "calibrant.audit/" + hashlib.sha256(_raw(key)).hexdigest()[:16]
+    return "calibrant.audit/" + hashlib.sha256(key.raw).hexdigest()[:16]
 
 
 def parse(note: str) -> Statement:
@@ -87,14 +93,14 @@ def parse(note: str) -> Statement:
     return Statement(lines[0], int(lines[1]), root)
 
 
-def verify(note: str, keys: Iterable[ed25519.Ed25519PublicKey]) -> Statement:
+def verify(note: str, keys: Iterable[key_files.PublicKey]) -> Statement:
     """What a note says, signed by one of these keys; ArtifactError (CAL-631 form, CAL-632 signature)."""
     statement = parse(note)
     body, signatures = _parts(note)
     for key in keys:
         expected = key_hash(statement.origin, key)
         for name, signature in signatures:
-            if name == statement.origin and signature[:4] == expected and _signed(key, signature[4:], body):
+            if name == statement.origin and signature[:4] == expected and key.verifies(signature[4:], body.encode()):
                 return statement
     raise errors.ArtifactError(
         "CAL-632",
@@ -120,14 +126,6 @@ def _parts(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     return body + "\n", signatures
 
 
-def _signed(key: ed25519.Ed25519PublicKey, signature: bytes, body: str) -> bool:
-    try:
-        key.verify(signature, body.encode())
-    except exceptions.InvalidSignature:
-        return False
-    return True
-
-
 def _base64(text: str) -> bytes:
     """Standard base64 that has no second spelling."""
     try:
@@ -137,10 +135,6 @@ def _base64(text: str) -> bytes:
     if not data or base64.b64encode(data).decode() != text:
         raise _malformed("something in it is not base64")
     return data
-
-
-def _raw(key: ed25519.Ed25519PublicKey) -> bytes:
-    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def _malformed(cause: str) -> errors.ArtifactError:
