@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from calibrant.artifacts import document, provenance
+from calibrant.artifacts import document, folder, keys, provenance, trust
 from calibrant.calibrators import logistic
 
 MAP = logistic.Platt(1.1, -0.25)
@@ -46,3 +48,25 @@ def artifact() -> document.Artifact:
         sealed_at_us=SEALED_US,
         expires_us=SEALED_US + 90 * DAY_US,
     )
+
+
+@pytest.fixture
+def key() -> keys.PrivateKey:
+    return keys.generate()
+
+
+@pytest.fixture
+def files(artifact: document.Artifact) -> dict[str, bytes]:
+    """The unsigned files of fraud@7."""
+    return folder.files(document.dumps(artifact), EVIDENCE)
+
+
+def trusted(key: keys.PrivateKey, **changes: Any) -> trust.TrustedKey:
+    """The key's place in a trust policy: alice's, for artifacts, from a year before the sealing on."""
+    members: dict[str, Any] = {"owner": "alice", "purposes": ("artifact",), "not_before_us": SEALED_US - 365 * DAY_US}
+    return trust.TrustedKey(key.public.pem.decode(), **(members | changes))
+
+
+@pytest.fixture
+def policy(key: keys.PrivateKey) -> trust.TrustPolicy:
+    return trust.TrustPolicy((trusted(key),))

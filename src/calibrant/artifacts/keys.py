@@ -58,7 +58,7 @@ class PublicKey:
             return self._key.public_bytes_raw()
         return self._key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
 
-    @property
+    @cached_property
     def pem(self) -> bytes:
         """The text form that other tools read."""
         return self._key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
