@@ -7,6 +7,7 @@ signed checkpoint before long. When the second place cannot be told, nothing hap
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,6 +83,10 @@ class Ledger:
         self.copy.checkpoint(made)
         return made
 
+    def erase(self, commitments: Sequence[str]) -> int:
+        """Erase words for good; the command that puts the erasure on record is executed before."""
+        return self.store.erase(commitments)
+
     def _due(self) -> bool:
         newest = self.store.newest_checkpoint()
         if newest is None:
@@ -95,14 +100,16 @@ def _demand_growth(
     view: control_store.ControlReader, newest: control_store.Checkpoint, *, size: int, root: bytes
 ) -> None:
     """A log only grows: never sign a second history."""
-    old = checkpoint.parse(newest.note)
-    grown = old.size <= size and proofs.extends(
-        old=old.size, old_root=old.root, size=size, root=root, proof=proofs.consistency(old.size, size, view.node)
-    )
+    try:
+        old = checkpoint.parse(newest.note)
+        proof = proofs.consistency(old.size, size, view.node)
+        grown = proofs.extends(old=old.size, old_root=old.root, size=size, root=root, proof=proof)
+    except (errors.ArtifactError, ValueError):  # no note, or one of a longer log
+        grown = False
     if not grown:
         raise errors.StoreDamagedError(
             "CAL-857",
             "the audit log does not begin with the one that was signed last",
-            cause=f"the checkpoint of {old.size:,} entries has another root than those entries have now",
+            cause=f"what was signed of {newest.size:,} entries is not what those entries are now",
             fix="somebody changed the store past Calibrant: calibrant audit verify names the first bad entry",
         )
