@@ -12,7 +12,7 @@ import pyarrow as pa
 from calibrant import errors
 
 #: These say that we are wrong, not the disk: a statement that cannot be, a key that is there already.
-_OURS = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_MISMATCH})
+OURS = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_MISMATCH})
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _OURS:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in OURS:
             raise
         raise of_sqlite(error) from error
     except (OSError, pa.ArrowException) as error:
@@ -50,8 +50,8 @@ def full() -> errors.StoreFullError:
     return errors.StoreFullError(
         "CAL-852",
         "the store has no room left",
-        cause="the disk is full; nothing of this batch was kept",
-        fix="make room or shorten the retention of a stream, then send the batch again",
+        cause="the disk is full; nothing of this was kept",
+        fix="make room (a shorter retention of a stream does), then send it again",
     )
 
 
@@ -60,7 +60,7 @@ def fault(cause: str) -> errors.StoreFaultError:
         "CAL-853",
         "the disk failed before this was acknowledged",
         cause=cause,
-        fix="look at the disk; what was acknowledged is safe, and the batch may be sent again: it counts once",
+        fix="look at the disk; what was acknowledged is safe, and this may be sent again: it counts once",
     )
 
 
@@ -69,5 +69,5 @@ def busy(what: str) -> errors.StoreBusyError:
         "CAL-851",
         "another process writes into this store",
         cause=f"{what} is locked by it",
-        fix="let that process end, or send the events to it",
+        fix="let that process end (or send the events to it), and try again",
     )
