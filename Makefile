@@ -9,12 +9,14 @@ PYTEST_OPTIONS ?= -n 2
 OTHER_PYTHONS ?= 3.12 3.13
 BENCH ?=
 BENCH_EXTRA ?= bench
+# the OpenSSF command needs pyopenssl and does not ask for it; it signs and verifies in an environment of its own
+MODEL_SIGNING ?= model-signing==1.1.1 pyopenssl==26.4.0
 
 # arrays here are short: threads of the linear algebra library only wait for each other, ten times as long when cores are shared
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark check lint types contracts pages docs docs-serve doctest nightly bench bench-engines test-all-pythons constraints clean
+.PHONY: help demo test test-spark test-model-signing check lint types contracts pages docs docs-serve doctest nightly bench bench-engines test-all-pythons constraints clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,9 +30,13 @@ test: $(VENV)/.has-test  ## the quick tests and doctests
 nightly: $(VENV)/.has-test  ## the theorems by simulation (slow)
 	$(BIN)/python -m pytest -q -m theory $(PYTEST_OPTIONS)
 
-test-spark: .venv-spark/.has-spark  ## the engine tests on Spark in local mode; needs Java 17
+test-spark: .venv-spark/.has-spark  ## the join on Spark in local mode (needs Java 17) and on ClickHouse's engine
 	@command -v java >/dev/null || { echo "Java 17 or newer is needed for Spark"; exit 2; }
-	CI_SPARK=true .venv-spark/bin/python -m pytest -q -n 0 tests/integrations/test_engines_spark.py
+	CI_SPARK=true CI_CLICKHOUSE=true .venv-spark/bin/python -m pytest -q -n 0 \
+	  tests/integrations/test_engines_spark.py tests/integrations/test_engines_clickhouse.py
+
+test-model-signing: .venv-model-signing/.has-model-signing $(VENV)/.has-test  ## artifacts against OpenSSF's model_signing command
+	CI=true $(BIN)/python -m pytest -q -n 0 tests/artifacts/test_model_signing.py
 
 check: lint types contracts docs test  ## lint, types, import contracts, docs, doctests, tests
 
@@ -76,13 +82,13 @@ test-all-pythons:  ## the tests on Python 3.12 and 3.13 where they lie
 	    PYTEST_OPTIONS="$(PYTEST_OPTIONS) --ignore tests/docs --ignore tests/browser" || exit 1; \
 	done
 
-constraints: $(VENV)/.has-dev .venv-bench/.has-$(BENCH_EXTRA)  ## write constraints.txt from what is installed
+constraints: $(VENV)/.has-dev .venv-bench/.has-$(BENCH_EXTRA) .venv-spark/.has-spark  ## write constraints.txt from what is installed
 	{ sed -n '/^#/p' constraints.txt; \
-	  { $(BIN)/python -m pip freeze --exclude-editable; .venv-bench/bin/python -m pip freeze --exclude-editable; } \
+	  for one in $(VENV) .venv-bench .venv-spark; do $$one/bin/python -m pip freeze --exclude-editable; done \
 	  | grep '==' | sort -fu; } > constraints.new && mv constraints.new constraints.txt
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-bench .venv-spark $(addprefix .venv-,$(OTHER_PYTHONS)) site demo \
+	rm -rf .venv .venv-bench .venv-model-signing .venv-spark $(addprefix .venv-,$(OTHER_PYTHONS)) site demo \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # ---- environments: a stamp for each, so that nothing is installed twice
@@ -111,5 +117,10 @@ $(VENV)/.has-dev: pyproject.toml constraints.txt | $(BIN)/python
 
 .venv-spark/.has-spark: pyproject.toml constraints.txt
 	test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark
-	PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-spark/bin/python -m pip install --quiet -c constraints.txt -e '.[spark,test]'
+	PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-spark/bin/python -m pip install --quiet -c constraints.txt -e '.[test-engines]'
+	@touch $@
+
+.venv-model-signing/.has-model-signing: Makefile constraints.txt
+	test -x .venv-model-signing/bin/python || $(PYTHON) -m venv .venv-model-signing
+	PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-model-signing/bin/python -m pip install --quiet -c constraints.txt $(MODEL_SIGNING)
 	@touch $@

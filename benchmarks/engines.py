@@ -46,14 +46,15 @@ def measured(rows: Mapping[str, Sequence[int]]) -> Iterator[clock.Line]:
     """Two lines for each engine and number of rows; where two engines read the same rows, how far they agree."""
     if not clock.installed("duckdb", "sqlglot"):
         return
-    for count in sorted({count for counts in rows.values() for count in counts}):
-        with tempfile.TemporaryDirectory(prefix="calibrant-bench-") as folder:
-            generate(Path(folder), count)
+    with tempfile.TemporaryDirectory(prefix="calibrant-bench-") as place:
+        folder = Path(place)
+        for count in sorted({count for counts in rows.values() for count in counts}):
+            generate(folder, count)
             first: joined.Joined | None = None
             for name, opened in ENGINES.items():
                 if count not in rows.get(name, ()) or not available(name):
                     continue
-                with opened(Path(folder)) as (join, spent):
+                with opened(folder) as (join, spent):
                     # the second run of a small table is told: its first is mostly start
                     if count < 10_000_000:
                         join()

@@ -41,6 +41,8 @@ def session() -> Iterator[Any]:
     for key, value in {
         "spark.sql.session.timeZone": "UTC", "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2",
         "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
+        # small tables: compiling every plan twice costs more than running it
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }.items():  # fmt: skip
         builder = builder.config(key, value)
     made = builder.getOrCreate()
@@ -49,9 +51,9 @@ def session() -> Iterator[Any]:
     made.stop()
 
 
-@pytest.mark.parametrize("text", [False, True], ids=["data frames", "SQL"])
-def test_spark_agrees(session: Any, text: bool) -> None:
-    """Both as data frames by narwhals and as compiled text: two policies, all that goes wrong."""
+@pytest.mark.parametrize(("text", "places"), [(False, (1, 3)), (True, (2,))], ids=["data frames", "SQL"])
+def test_spark_agrees(session: Any, text: bool, places: tuple[int, ...]) -> None:
+    """Both as data frames by narwhals and as compiled text: three policies, all that goes wrong."""
     from calibrant.integrations import spark
 
     engines = _module(Path(__file__).with_name("test_engines.py"))
@@ -59,7 +61,7 @@ def test_spark_agrees(session: Any, text: bool) -> None:
     feeds = events.make(400, seed=11)
     session.createDataFrame(engines.flat(feeds.predictions)).createOrReplaceTempView("predictions")
     session.createDataFrame(feeds.labels).createOrReplaceTempView("labels")
-    for rule in (events.CONTRACTS[1], events.CONTRACTS[3]):
+    for rule in (events.CONTRACTS[place] for place in places):
         options: dict[str, Any] = {"rule": rule, "as_of_us": events.AS_OF, "cohorts": events.COHORTS}
         found = engines.tables.join(engines.SOURCE, engine=spark.Spark(session, text=text), **options)
         engines.assert_same(found, engines.reference.join(*feeds, **options))
