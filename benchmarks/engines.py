@@ -103,9 +103,8 @@ def agreement(first: joined.Joined, second: joined.Joined) -> str:
     if not same:
         return "counts DIFFER between the engines"
     scale = np.where(one.sums == 0.0, 1.0, np.abs(one.sums))
-    return (
-        f"engines agree: counts equal, sums within {float(np.max(np.abs(one.sums - two.sums) / scale)):.1e} (relative)"
-    )
+    apart = float(np.max(np.abs(one.sums - two.sums) / scale))
+    return f"engines agree: counts equal, sums within {apart:.1e}" if apart <= 1e-9 else f"sums DIFFER by {apart:.1e}"
 
 
 # ---------------------------------------------------------------------------------- the two tables
