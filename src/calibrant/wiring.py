@@ -4,12 +4,18 @@
       streams/NAME.yaml             one declaration for each stream
       store/                        the embedded store
       ingest/                       how far unfinished ingests are
+      control.sqlite                decisions and the audit log
+      contents/                     artifacts, signatures and evidence, by digest
+      keys/artifacts.key, audit.key what signs; readable by their owner alone
+      audit-copy/                   the second place of the audit log; CALIBRANT_AUDIT_COPY names a better one
 
-With ``postgresql://…`` as the store, events lie there, and declarations in ``calibrant.d`` of the working directory.
+With ``postgresql://…`` as the store, events and decisions lie there, and the rest in ``calibrant.d`` of the working
+directory. CALIBRANT_CONTENTS names another place for contents, such as s3://bucket/folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import time
@@ -17,16 +23,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from calibrant import errors
+from calibrant.artifacts import keys, trust
+from calibrant.audit import checkpoint
+from calibrant.ports import audit_copy, contents, control_store
 from calibrant.ports import message_source as sources
 from calibrant.streams import declaration, yaml_file
-from calibrant.workflow import checkpoints, partitions
+from calibrant.workflow import checkpoints, ledger, partitions
 
 PROJECT: Final = "calibrant.d"
 STORE_VARIABLE: Final = "CALIBRANT_STORE"
 KEY_VARIABLE: Final = "CALIBRANT_HMAC_KEY"
+TOKEN_VARIABLE: Final = "CALIBRANT_KEY"  # noqa: S105  # the name of a variable, not a secret
+CONTENTS_VARIABLE: Final = "CALIBRANT_CONTENTS"
+COPY_VARIABLE: Final = "CALIBRANT_AUDIT_COPY"
 _SERVER: Final = ("postgres://", "postgresql://")
 
 
@@ -127,6 +139,82 @@ class Project:
         """How far unfinished ingests are."""
         return checkpoints.FolderOfCheckpoints(self.folder / "ingest")
 
+    # ---------------------------------------------------------------- decisions
+
+    def open_control(self) -> control_store.ControlStore:
+        """Decisions and the audit log, for writing by any number of processes; made when they are not there."""
+        if self.server is not None:
+            from calibrant.storage.control import postgres
+
+            return postgres.open_store(self.server)
+        from calibrant.storage.control import sqlite
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return sqlite.open_store(self.folder / "control.sqlite")
+
+    def control_reader(self) -> control_store.ControlReader:
+        """The same for reading: UsageError when nothing was decided here yet."""
+        if self.server is not None:
+            return self.open_control()
+        from calibrant.storage.control import sqlite
+
+        return sqlite.open_reader(self.folder / "control.sqlite")
+
+    @contextmanager
+    def ledger(self) -> Iterator[ledger.Ledger]:
+        """What executes commands; a checkpoint covers everything when the block ends."""
+        with self.open_control() as store:
+            opened = ledger.Ledger(store, self.audit_copy(), self.log_signer(store), clock())
+            yield opened
+            # the changes have happened: a second place that fails now is told the next time
+            with contextlib.suppress(errors.AuditCopyError):
+                opened.checkpoint()
+
+    def contents(self, environ: Mapping[str, str] = os.environ) -> contents.Contents:
+        """Where artifacts, signatures and evidence lie."""
+        from calibrant.storage.contents import address
+
+        return address.open_contents(environ.get(CONTENTS_VARIABLE) or self.folder / "contents")
+
+    def audit_copy(self, environ: Mapping[str, str] = os.environ) -> audit_copy.AuditCopy:
+        """The second place of the audit log."""
+        from calibrant.storage.audit_copy import folder
+
+        named = environ.get(COPY_VARIABLE)
+        return folder.FolderCopy(Path(named) if named else self.folder / "audit-copy")
+
+    def make_keys(self) -> None:
+        """Generate the keys of this installation, where they are not there yet."""
+        place = self.folder / "keys"
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("artifacts", "audit"):
+            if not (place / f"{name}.key").exists():
+                keys.save(keys.generate(), place / f"{name}.key")
+
+    def key(self, name: str) -> keys.PrivateKey:
+        """The private key ``artifacts`` or ``audit``; refused when others can read it."""
+        return keys.load(self.folder / "keys" / f"{name}.key")
+
+    def own_trust(self, *, owner: str, now_us: int) -> dict[str, Any]:
+        """A trust policy of this installation's own keys."""
+        trusted = tuple(
+            trust.TrustedKey(self.key(name).public.pem.decode(), owner, (purpose,), now_us)
+            for name, purpose in _PURPOSES.items()
+        )
+        return trust.to_dict(trust.TrustPolicy(trusted))
+
+    def log_signer(self, reader: control_store.ControlReader) -> checkpoint.Signer | None:
+        """What signs checkpoints; None where the key of the audit log is not on this machine."""
+        if not (self.folder / "keys" / "audit.key").exists():
+            return None
+        key, newest = self.key("audit"), reader.newest_checkpoint()
+        # a log keeps its name when its key is changed
+        origin = checkpoint.origin_of(key.public) if newest is None else checkpoint.parse(newest.note).origin
+        return checkpoint.Signer(origin, key)
+
+
+_PURPOSES: Final[Mapping[str, trust.Purpose]] = {"artifacts": "artifact", "audit": "checkpoint"}
+
 
 def project(store: str | None = None, environ: Mapping[str, str] = os.environ) -> Project:
     """The project that is named, or that the environment names, or that of the working directory."""
@@ -134,6 +222,19 @@ def project(store: str | None = None, environ: Mapping[str, str] = os.environ) -
     if named.startswith(_SERVER):
         return Project(Path(PROJECT), named)
     return Project(Path(named))
+
+
+def token(environ: Mapping[str, str] = os.environ) -> str:
+    """The key of whoever is acting; ForbiddenError (CAL-900) when there is none."""
+    found = environ.get(TOKEN_VARIABLE)
+    if not found:
+        raise errors.ForbiddenError(
+            "CAL-900",
+            "nobody said who is acting",
+            cause=f"{TOKEN_VARIABLE} is not set",
+            fix="set it to your key; the first one is made by: calibrant people init NAME",
+        )
+    return found
 
 
 def clock() -> SystemClock:
