@@ -13,13 +13,14 @@ from calibrant.ports import message_source
 from calibrant.ports.message_source import Message
 
 if TYPE_CHECKING:
+    from nats.js import api
     from nats.js.client import JetStreamContext
 
 T = TypeVar("T")
 
 SETTINGS: Final = ("user", "password", "token", "tls_ca", "tls_cert", "tls_key", "ack_wait", "max_ack_pending")
 #: Seconds until a server that does not answer is an error, and until one that does not confirm is.
-CONNECT: Final = 10.0
+CONNECT: Final = 5.0
 CONFIRM: Final = 10.0
 #: What the consumer is made with when nothing else is set: seconds until a message comes again, how many may be out.
 ACK_WAIT: Final = 60.0
@@ -47,13 +48,14 @@ class NatsSource:
             )
         self._stream, self._subject = address.path
         self._durable = address.query["durable"]
+        config, tls = _config(settings), _tls(settings)
         self._last = ""
         self._client = nats.aio.client.Client()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="nats", daemon=True)
         self._thread.start()
         try:
-            self._subscription = self._run(self._open(address.hosts, settings))
+            self._subscription = self._run(self._open(address.hosts, settings, config, tls))
         except BaseException:  # the thread must not outlive a failed start
             self.close()
             raise
@@ -98,18 +100,19 @@ class NatsSource:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _open(self, hosts: Sequence[str], settings: Mapping[str, str]) -> JetStreamContext.PullSubscription:
+    async def _open(
+        self, hosts: Sequence[str], settings: Mapping[str, str], config: api.ConsumerConfig, tls: ssl.SSLContext | None
+    ) -> JetStreamContext.PullSubscription:
         from nats.js import api
         from nats.js import errors as js_errors
 
-        config = _config(settings)
         try:
             async with asyncio.timeout(CONNECT):
                 await self._client.connect(
                     [f"nats://{host}" for host in hosts],
                     name="calibrant",
                     error_cb=self._remember,
-                    tls=_tls(settings),
+                    tls=tls,
                     user=settings.get("user"),
                     password=settings.get("password"),
                     token=settings.get("token"),
@@ -153,7 +156,7 @@ class NatsSource:
         self._last = _words(error)
 
 
-def _config(settings: Mapping[str, str]) -> Any:
+def _config(settings: Mapping[str, str]) -> api.ConsumerConfig:
     from nats.js import api
 
     try:

@@ -11,12 +11,15 @@ Promises of every implementation:
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from calibrant import errors
+
+_HOST: Final = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,10 @@ class Address:
             )
         path = tuple(urllib.parse.unquote(part) for part in parts.path.split("/") if part)
         hosts = tuple(host for host in parts.netloc.split(",") if host)
-        if not (parts.scheme and hosts and len(dict(query)) == len(query)) or parts.fragment:
-            raise malformed("a scheme, a host, or one value for each name is missing")
+        if not (parts.scheme and hosts and all(map(_HOST.fullmatch, hosts))):
+            raise malformed("a scheme, or hosts with their ports, are missing")
+        if len(dict(query)) != len(query) or parts.fragment:
+            raise malformed("a name after ? comes twice, or something comes after #")
         return cls(parts.scheme, hosts, path, dict(query))
 
 

@@ -1,0 +1,63 @@
+"""``calibrant consume`` in small batches, in a process that dies by SIGKILL where it is told to.
+
+    python consume_child.py never|before-append|before-commit|after-commit  BATCH  ARGUMENTS OF CONSUME...
+
+``before-append`` and the others die in their second batch.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from calibrant import cli, wiring
+from calibrant.ports.message_source import Address, Message
+
+WHERE, SIZE = sys.argv[1], sys.argv[2]
+
+
+class Small:
+    """A source that gives little at a time, and kills its process between two steps of the second batch."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._batches = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def __enter__(self) -> Small:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._source.close()
+
+    def poll(self, most: int, *, seconds: float) -> Sequence[Message]:
+        found: Sequence[Message] = self._source.poll(min(most, int(SIZE)), seconds=seconds)
+        self._batches += bool(found)
+        self._die("before-append")
+        return found
+
+    def commit(self, messages: Sequence[Message]) -> None:
+        self._die("before-commit")
+        self._source.commit(messages)
+        self._die("after-commit")
+
+    def _die(self, here: str) -> None:
+        if here == WHERE and self._batches == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+real = wiring.message_source
+
+
+def small(address: Address, settings: Mapping[str, str]) -> Any:
+    return Small(real(address, settings))
+
+
+wiring.message_source = small
+sys.argv = ["calibrant", "consume", *sys.argv[3:]]
+cli.main()
