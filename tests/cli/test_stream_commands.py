@@ -183,6 +183,35 @@ def test_a_report_of_a_stream(filled: Path, capsys: pytest.CaptureFixture[str]) 
     page = (filled / "report.html").read_text()
     assert "Calibration of stream fraud" in page
     assert "100.0% of labels matured" in page
+    assert "Apply the map" in page
+    assert "calibrant recommend --stream fraud -o calibrator.json" in page
+    without = Ran(capsys, "report", "--stream", "fraud", "-o", "report.html", "--no-advice")
+    assert without.code == 1
+    page = (filled / "report.html").read_text()
+    assert "Apply the map" not in page
+    assert "calibrant recommend --stream fraud: looks for a map" in page
+
+
+def test_a_map_for_a_stream(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fitted on the raw scores of the earlier days, judged on the latest ones, and delivered on the stream's scale."""
+    ran = Ran(capsys, "recommend", "--stream", "fraud", "-o", "map.json", "--cost-fp", "1", "--cost-fn", "4", "--json")
+    assert ran.code == 0
+    assert ran.json["action"] == "apply"
+    told = ran.json["provenance"]
+    assert (told["source"], told["rows"], told["rows_judged"]) == ("stream fraud", 1_200, 48 + 288)
+    assert told["judged_from"].startswith("2026-03-04T00:00")
+    assert ran.json["after"]["overall"]["log_loss"] < ran.json["before"]["overall"]["log_loss"]
+    assert ran.json["threshold"]["value"] > 0
+    document = json.loads((filled / "map.json").read_text())
+    assert document["digest"] == ran.json["digest"]
+    earlier = Ran(capsys, "recommend", "--stream", "fraud", "--to", "2026-03-03", "--cohort", "model", "--json")
+    assert (earlier.json["provenance"]["rows"], earlier.json["provenance"]["rows_judged"]) == (576, 173)
+    before = Ran(capsys, "recommend", "--stream", "fraud", "--as-of", "2026-03-04")
+    assert before.code == 3
+    assert "0 rows, at least 50" in before.err
+    assert Ran(capsys, "recommend", "--stream", "fraud", "--to", "2026-03-01T01:00:00Z").code == 3
+    assert Ran(capsys, "recommend", "--stream", "fraud", "p.jsonl").err.startswith("CAL-495")
+    assert Ran(capsys, "recommend", "p.jsonl", "--score", "score").code == 2
 
 
 def test_status(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from calibrant import errors
-from calibrant.cli import console, options
+from calibrant.cli import console, options, streams
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from calibrant.calibrators.scales import Scale
     from calibrant.decisions.thresholds import Objective
     from calibrant.evidence.recommend import Recommendation
     from calibrant.frames.columns import Rows
+    from calibrant.streams.declaration import Stream
+    from calibrant.workflow.evidence_of_stream import Matured
 
 
 @click.command(
@@ -22,13 +29,15 @@ if TYPE_CHECKING:
 Examples:
   calibrant recommend preds.parquet --score p --label y -o calibrator.json
   calibrant recommend preds.csv --score p --label y --time at --cost-fp 1 --cost-fn 20 -o calibrator.json
+  calibrant recommend --stream fraud --from 2026-03-01 -o calibrator.json
 
 \b
 Exit codes: 0 recommended and written (it may be to keep the scores), 2 wrong use or bad input,
 3 not enough data, or no threshold can be proved; then nothing is written.""",
 )
-@options.FILES
-@options.DATA
+@options.FILES_IF_ANY
+@streams.SOURCE
+@options.DATA_IF_FILES
 @options.JUDGING
 @click.option("-o", "--output", metavar="OUT", help="The calibrator file to write: calibrator.json.")
 @click.option("--cost-fp", type=float, metavar="X", help="Cost of acting on a negative.")
@@ -47,19 +56,23 @@ def command(
 
     Candidates are fitted and chosen on one part of the rows and judged once on the other: on the latest rows if
     there is a --time. With --cohort every cohort gets a map of its own, shrunk towards the common one.
+    Instead of files, --stream NAME takes the raw scores of its matured pairs; the latest partitions judge.
     """
     from calibrant.calibrators import codec
-    from calibrant.evidence import recommend
     from calibrant.frames import atomic, measurable
     from calibrant.stats import results
 
     aims = {name: rest.pop(name) for name in AIMS}
     _one_aim(aims)
-    rows = options.Data(**rest).read(files)
-    objective = _objective(aims, rows)
-    if len(rows) < measurable.FEW:
-        return _too_few(f"{len(rows)} rows, at least {measurable.FEW} are needed")
-    found = recommend.recommend(rows, objective=objective, tolerance=tolerance, level=level, seed=seed)
+    asked, rest = streams.split(files, rest)
+    basis = Basis(options.Data(**rest).read(files)) if asked is None else of_stream(asked, *asked.matured())
+    if basis is None:
+        return console.INCONCLUSIVE
+    objective = _objective(aims, basis.rows)
+    if len(basis.rows) < measurable.FEW:
+        return _too_few(f"{len(basis.rows)} rows, at least {measurable.FEW} are needed")
+    measurable.require(basis.rows)
+    found = basis.recommend(objective=objective, tolerance=tolerance, level=level, seed=seed)
     if isinstance(found.choice, results.Insufficient):
         console.explain(
             "CAL-321",
@@ -77,6 +90,49 @@ def command(
     else:
         show(found)
     return console.FINE
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Basis:
+    """Rows to fit and judge on; for those of a stream also which judge, and what stands for many cohorts."""
+
+    rows: Rows
+    judged: NDArray[np.bool_] | None = None
+    mixed: str | None = None
+    scale: Scale | None = None
+
+    def recommend(
+        self, *, tolerance: float, level: float, seed: int, objective: Objective | None = None
+    ) -> Recommendation:
+        """Choose and prove a map."""
+        from calibrant.evidence import recommend
+
+        return recommend.recommend(
+            self.rows,
+            judged=self.judged,
+            mixed=self.mixed,
+            scale=self.scale,
+            objective=objective,
+            tolerance=tolerance,
+            level=level,
+            seed=seed,
+        )
+
+
+def of_stream(asked: streams.Asked, stream: Stream, found: Matured) -> Basis | None:
+    """The rows of a stream's matured pairs; None, with the reason told, if they do not stand for all."""
+    from calibrant.joining import caps
+
+    if found.one_sided:
+        console.explain(
+            "CAL-322",
+            "nothing can be recommended from labels that are missing by score",
+            cause="a map fitted to the labelled predictions would not suit the others",
+            fix="wait for the labels, or send propensities and add --weighting inverse-propensity",
+        )
+        return None
+    read = asked.rows(stream, found)
+    return Basis(read.rows, read.judged, caps.OTHER, stream.scale)
 
 
 AIMS = ("cost_fp", "cost_fn", "cost_action", "precision", "recall", "capacity", "rows_per_day")

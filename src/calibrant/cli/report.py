@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant import errors
-from calibrant.cli import check, console, options, streams
+from calibrant.cli import check, console, options, recommend, streams
 
 if TYPE_CHECKING:
     from calibrant.evidence.recommend import Recommendation
-    from calibrant.frames.columns import Rows
 
 
 @click.command(
@@ -50,15 +49,23 @@ def command(
     """Write one self-contained HTML page: diagram, numbers, cohorts, and what to do, proved on held-out rows.
 
     FILE is CSV, JSON lines or Parquet, a quoted pattern, or - for standard input; several are read as one.
-    Instead of files, --stream NAME takes the matured pairs of a stream; its page comes without advice.
+    Instead of files, --stream NAME takes the matured pairs of a stream.
     """
     from calibrant.evidence import assess
     from calibrant.frames import measurable, summaries
 
     asked, data = streams.split(files, data)
     if asked is not None:
-        answer = asked.assessed(tolerance=tolerance, level=level, seed=seed)
-        return of_stream(answer, output=output, title=title, as_json=as_json)
+        return of_stream(
+            asked,
+            output=output,
+            title=title,
+            advice=advice,
+            tolerance=tolerance,
+            level=level,
+            seed=seed,
+            as_json=as_json,
+        )
     rows = options.Data(**data).read(files)
     summed = summaries.summarise_rows(rows)
     evidence = assess.assess(
@@ -68,7 +75,8 @@ def command(
         return check.conclude(evidence)
     from calibrant.cli import pages
 
-    proposal = recommended(rows, tolerance=tolerance, level=level, seed=seed) if advice else None
+    basis = recommend.Basis(rows) if advice else None
+    proposal = recommended(basis, tolerance=tolerance, level=level, seed=seed)
     made = pages.compose(
         rows,
         summed,
@@ -85,23 +93,36 @@ def command(
     return check.conclude(evidence)
 
 
-def of_stream(answer: streams.Answer, *, output: str, title: str | None, as_json: bool) -> int:
+def of_stream(
+    asked: streams.Asked,
+    *,
+    output: str,
+    title: str | None,
+    advice: bool,
+    tolerance: float,
+    level: float,
+    seed: int,
+    as_json: bool,
+) -> int:
     """The page of a stream's matured pairs."""
     from calibrant.evidence import reliability
     from calibrant.frames import measurable
 
+    answer = asked.assessed(tolerance=tolerance, level=level, seed=seed)
     evidence, about = answer.evidence, answer.evidence.about
     if answer.summed.overall.effective_n[0] < measurable.FEW:
         return check.conclude(evidence)
     from calibrant.cli import pages
 
+    basis = recommend.of_stream(asked, answer.stream, answer.found) if advice else None
+    proposal = recommended(basis, tolerance=tolerance, level=level, seed=seed)
     made = pages.compose(
         None,
         answer.summed,
         evidence,
         title=title or f"Calibration of {about['source']}",
-        advice=None,
-        next_steps=next_steps(evidence.verdict, None, measured=False),
+        advice=proposal,
+        next_steps=next_steps(evidence.verdict, proposal, source=f"--stream {asked.stream}"),
         made_at=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         caption=reliability.Caption(
             matured=answer.found.counts.matured_share,
@@ -116,29 +137,29 @@ def of_stream(answer: streams.Answer, *, output: str, title: str | None, as_json
     return check.conclude(evidence)
 
 
-def recommended(rows: Rows, *, tolerance: float, level: float, seed: int) -> Recommendation | None:
+def recommended(basis: recommend.Basis | None, *, tolerance: float, level: float, seed: int) -> Recommendation | None:
     """The advice of the page, or None where these rows allow none; the reason is told on standard error."""
-    from calibrant.evidence import recommend
-
+    if basis is None:
+        return None
     try:
-        return recommend.recommend(rows, tolerance=tolerance, level=level, seed=seed)
+        return basis.recommend(tolerance=tolerance, level=level, seed=seed)
     except (errors.FitError, errors.UsageError) as error:
         console.talk(f"without a recommendation: {error.what} ({error.code})")
         return None
 
 
-def next_steps(verdict: str, proposal: Recommendation | None, *, measured: bool = True) -> tuple[str, ...]:
-    """What to do next, as the page says it; ``measured``: whether a recommendation was looked for."""
+def next_steps(verdict: str, proposal: Recommendation | None, *, source: str = "FILE …") -> tuple[str, ...]:
+    """What to do next, as the page says it; ``source`` is what the rows are called on the command line."""
     if proposal is not None and proposal.action == "apply":
         return (
-            "calibrant recommend FILE … -o calibrator.json: writes the map that was proved here",
+            f"calibrant recommend {source} -o calibrator.json: writes the map that was proved here",
             "calibrant transform calibrator.json FILE --score COL -o OUT: applies it",
             "calibrant drift REFERENCE CURRENT …: compare with the next window before trusting it for long",
         )
     if verdict == "insufficient":
         return ("Collect more labelled rows; the reasons above say how many would decide.",)
-    if verdict == "miscalibrated" and not measured:
-        return ("calibrant recommend FILE … on labelled rows of this window: looks for a map and proves it.",)
+    if verdict == "miscalibrated" and proposal is None:
+        return (f"calibrant recommend {source}: looks for a map on labelled rows of this window and proves it.",)
     if verdict == "miscalibrated":
         return ("No map gained on held-out rows: look at the cohorts, at drift, and at the model itself.",)
     return ("Nothing to repair. Check again when the next labels have arrived.",)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from calibrant.wiring import Project
     from calibrant.workflow.evidence_of_stream import Matured
     from calibrant.workflow.partitions import Progress
+    from calibrant.workflow.rows_of_stream import StreamRows
 
 #: Fewer partitions than this are through before a bar is understood.
 MANY = 30
@@ -60,6 +61,7 @@ _OF_FILES = {"score": "--score", "label": "--label", "weight": "--weight", "time
 class Answer:
     """The pairs of a stream, and the evidence of them."""
 
+    stream: Stream
     found: Matured
     summed: Summarised
     evidence: Evidence
@@ -77,20 +79,41 @@ class Asked:
     store: str | None
     by: tuple[str, ...]
 
-    def assessed(self, *, tolerance: float, level: float, seed: int) -> Answer:
-        """Read, join what is new, assess."""
+    def matured(self) -> tuple[Stream, Matured]:
+        """Read, and join what is new."""
         from calibrant import wiring
-        from calibrant.frames import summaries
-        from calibrant.workflow import evidence_of_stream
 
         project = wiring.project(self.store)
         declared = project.stream(self.stream)
         found = matured(project, declared, begin=self.begin, end=self.end, as_of=self.as_of, weighting=self.weighting)
+        return declared, found
+
+    def assessed(self, *, tolerance: float, level: float, seed: int) -> Answer:
+        """The evidence of what has matured."""
+        from calibrant.frames import summaries
+        from calibrant.workflow import evidence_of_stream
+
+        declared, found = self.matured()
         by = self.by or None
         evidence = evidence_of_stream.assessed(found, declared, by=by, tolerance=tolerance, level=level, seed=seed)
         groups = None if found.one_sided else evidence_of_stream.cohorts_by(found, declared, by)
         summed = summaries.Summarised(found.pairs.pooled(), groups)
-        return Answer(found, summed, evidence)
+        return Answer(declared, found, summed, evidence)
+
+    def rows(self, declared: Stream, found: Matured) -> StreamRows:
+        """The same pairs one by one, for fitting."""
+        from calibrant import wiring
+        from calibrant.workflow import rows_of_stream
+
+        with wiring.project(self.store).answering() as (store, _), steps("reading") as progress:
+            return rows_of_stream.read(
+                store,
+                declared,
+                found,
+                by=self.by or None,
+                received_by_us=moment(self.as_of, "--as-of"),
+                progress=progress,
+            )
 
 
 def split(files: tuple[str, ...], data: dict[str, Any]) -> tuple[Asked | None, dict[str, Any]]:

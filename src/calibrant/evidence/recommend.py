@@ -83,6 +83,8 @@ def recommend(
     by: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
     judged: NDArray[np.bool_] | None = None,
+    mixed: str | None = None,
+    scale: scales.Scale | None = None,
     tolerance: float = 0.02,
     level: float = 0.95,
     seed: int = 0,
@@ -102,6 +104,11 @@ def recommend(
         Candidates, from ``fitting.selection.METHODS``; None: by the number of rows.
     judged
         Which rows judge, shape (n,); None: the latest 30 % where there are times, otherwise 30 % at random.
+    mixed
+        A cohort value that stands for many: whoever applies the map never meets it, so it gets no map of its own.
+    scale
+        What the delivered map will read; None: the scale of the rows. Say it where the rows hold probabilities that
+        were made of raw scores.
     tolerance, level, seed, resamples
         As in ``assess``.
     """
@@ -116,6 +123,7 @@ def recommend(
         )
     fields = tuple(rows.cohorts) if by is None else tuple(by)
     chosen, proposal, reason = _propose(fit, fields, methods=methods, seed=seed)
+    proposal = _unmixed(proposal, mixed)
     judge = summaries.summarise_rows(held, by=fields)
     cells = judge.overall if judge.cohorts is None else judge.cohorts.summary
     answers = _answers(proposal, cells, judge.cohorts)
@@ -131,7 +139,7 @@ def recommend(
     if isinstance(objective, costing.Costs):
         curve = costing.curve(mapped.overall.to_dyadic(), objective, level=level)
     document = codec.Document(
-        _rescaled(proposal if action == "apply" else identity.Identity(), rows.scale),
+        _rescaled(proposal if action == "apply" else identity.Identity(), scale or rows.scale),
         _threshold(choice),
         _provenance(rows, mask, chosen, seed),
     )
@@ -162,6 +170,14 @@ def _propose(
         methods=methods,
     )
     return found.pooled, found.calibrator, f"{found.pooled.reason} {found.reason}"
+
+
+def _unmixed(proposal: kinds.Kind, mixed: str | None) -> kinds.Kind:
+    """Without maps of cohorts that nobody meets: their rows are judged with the map of all, which they will get."""
+    if not isinstance(proposal, by_cohort.ByCohort) or mixed is None:
+        return proposal
+    maps = tuple((key, member) for key, member in proposal.maps if mixed not in key)
+    return dataclasses.replace(proposal, maps=maps) if maps else cast(kinds.Kind, proposal.pooled)
 
 
 def _moved(judge: summaries.Summarised, cells: summing.Summary) -> summaries.Summarised:
