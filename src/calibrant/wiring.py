@@ -152,13 +152,17 @@ class Project:
         self.folder.mkdir(parents=True, exist_ok=True)
         return sqlite.open_store(self.folder / "control.sqlite")
 
-    def control_reader(self) -> control_store.ControlReader:
+    @contextmanager
+    def control_reader(self) -> Iterator[control_store.ControlReader]:
         """The same for reading: UsageError when nothing was decided here yet."""
         if self.server is not None:
-            return self.open_control()
+            with self.open_control() as store:
+                yield store
+            return
         from calibrant.storage.control import sqlite
 
-        return sqlite.open_reader(self.folder / "control.sqlite")
+        with sqlite.open_reader(self.folder / "control.sqlite") as reader:
+            yield reader
 
     @contextmanager
     def ledger(self) -> Iterator[ledger.Ledger]:

@@ -120,14 +120,6 @@ class ControlReader(Protocol):
         """Several reads of one state, while others write."""
         ...
 
-    def close(self) -> None:
-        """Release what is held."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *failure: object) -> None: ...
-
 
 class ControlStore(ControlReader, Protocol):
     """The store with its writes. Any number of processes may write; the object may be shared by threads."""
@@ -150,3 +142,11 @@ class ControlStore(ControlReader, Protocol):
     def erase(self, commitments: Sequence[str]) -> int:
         """Erase words for good; how many were there."""
         ...
+
+    def close(self) -> None:
+        """Release what is held."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *failure: object) -> None: ...
