@@ -30,10 +30,15 @@ def json_schema() -> dict[str, Any]:
                 "provenance": {"type": "object"},
             }
         ),
-        "$defs": {
-            "calibrator": {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in kinds.BY_NAME]},
-            **{name: _closed({"kind": {"const": name}, **_members(kind)}) for name, kind in kinds.BY_NAME.items()},
-        },
+        "$defs": definitions(),
+    }
+
+
+def definitions() -> dict[str, Any]:
+    """The ``$defs`` that say what a calibrator is, for every schema with one inside."""
+    return {
+        "calibrator": {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in kinds.BY_NAME]},
+        **{name: _closed({"kind": {"const": name}, **_members(kind)}) for name, kind in kinds.BY_NAME.items()},
     }
 
 
