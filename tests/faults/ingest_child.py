@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from calibrant import errors
 from calibrant.storage import embedded
-from calibrant.storage.embedded import sqlite
+from calibrant.storage.embedded import runs, sqlite
 from calibrant.testing import made_up
 
 STREAM = "faults"
@@ -45,6 +45,8 @@ def say(text: str) -> None:
 
 def main(folder: str, batches: int, size: int, seal_every: int, pages: int) -> None:
     sqlite.CHECKPOINT_PAGES = pages
+    # merged runs of identities lie in files, as those of a large store do
+    runs.IN_FILE = 4 * size
     begun = time.monotonic()
     with embedded.open_store(folder) as store:
         say(f"open {time.monotonic() - begun:.3f}")

@@ -17,15 +17,15 @@ from calibrant.testing import made_up
 CHILD = Path(__file__).with_name("ingest_child.py")
 
 
-def child() -> ModuleType:
-    """The child's module, for the batches that it sends."""
-    if "ingest_child" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("ingest_child", CHILD)
+def child(name: str = "ingest_child") -> ModuleType:
+    """A child's module, for what it sends."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, CHILD.with_name(f"{name}.py"))
         assert spec is not None
         assert spec.loader is not None
-        sys.modules["ingest_child"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["ingest_child"])
-    return sys.modules["ingest_child"]
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
 def check(folder: Path, lines: Iterable[str], *, batches: int, size: int, within: float = 5.0) -> int:

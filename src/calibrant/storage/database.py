@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from calibrant.storage import identities
+
 Row = tuple[Any, ...]
 
 
@@ -26,8 +28,8 @@ class Session(Protocol):
         """Do a statement with ``?`` parameters for each row."""
         ...
 
-    def insert_new(self, name: str, rows: Sequence[Sequence[Any]], /) -> int:
-        """Insert rows in order, leaving out those whose key is there already; how many went in."""
+    def identities(self, stream_id: int) -> identities.Identities:
+        """What is known of the events of a stream; for writing transactions."""
         ...
 
 

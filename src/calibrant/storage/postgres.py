@@ -17,7 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from calibrant import errors
-from calibrant.storage import database, documents, pieces, sql_store
+from calibrant.storage import database, documents, identity_tables, pieces, sql_store
 
 #: Serialises migrations and the making of streams; the number is ours alone.
 LOCK: Final = 0x43616C69
@@ -47,6 +47,9 @@ class PostgresSession:
     def many(self, name: str, rows: Iterable[Sequence[Any]], /) -> None:
         with self._connection.cursor() as cursor:
             cursor.executemany(self._statements[name], list(rows))
+
+    def identities(self, stream_id: int) -> identity_tables.IdentityTables:
+        return identity_tables.IdentityTables(self, stream_id)
 
     def insert_new(self, name: str, rows: Sequence[Sequence[Any]], /) -> int:
         """COPY into a temporary table, and from there what is new, in order."""
@@ -80,38 +83,44 @@ class InDatabase:
         return tuple(doomed)
 
 
-class PostgresDatabase:
+class PostgresServer:
     """A writing connection that threads take in turn, and a connection for every read."""
 
     def __init__(self, address: str, *, schema: str) -> None:
+        check_schema(schema)
         self._psycopg = _driver()
         self._address = address
         self._schema = schema
         self._turn = threading.RLock()
         self._writer: Any = None
-        self.sealed = InDatabase()
 
     def _connect(self) -> Any:
         options = f"-c search_path={self._schema} -c synchronous_commit=on -c client_min_messages=warning"
         return self._psycopg.connect(self._address, autocommit=True, options=options, connect_timeout=10)
 
     @contextmanager
-    def write(self) -> Iterator[PostgresSession]:
-        """A transaction; after the server failed, the next one connects anew."""
+    def writing(self) -> Iterator[Any]:
+        """The connection in a transaction; after the server failed, the next one connects anew."""
         with self._turn, self._told():
             if self._writer is None or self._writer.closed:
                 self._writer = self._connect()
             with self._writer.transaction():
-                yield PostgresSession(self._writer)
+                yield self._writer
 
     @contextmanager
-    def read(self) -> Iterator[PostgresSession]:
-        """One state of the database."""
+    def reading(self) -> Iterator[Any]:
+        """A connection that sees one state."""
         with self._told(), self._connect() as connection:
             connection.isolation_level = self._psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             with connection.transaction():
-                yield PostgresSession(connection)
+                yield connection
+
+    def close(self) -> None:
+        with self._turn:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -121,16 +130,36 @@ class PostgresDatabase:
             raise errors.StoreFullError(
                 "CAL-852",
                 "the store has no room left",
-                cause="the disk of the PostgreSQL server is full; nothing of this batch was kept",
-                fix="make room or shorten the retention of a stream, then send the batch again",
+                cause="the disk of the PostgreSQL server is full; nothing of this was kept",
+                fix="make room (a shorter retention of a stream does), then send it again",
             ) from error
         except (self._psycopg.OperationalError, self._psycopg.InternalError) as error:
             raise errors.StoreFaultError(
                 "CAL-853",
                 "the PostgreSQL server failed before this was acknowledged",
                 cause=type(error).__name__ + (f" {error.sqlstate}" if error.sqlstate else ""),
-                fix="look at the server, then send the batch again: it counts once, and what was acknowledged is safe",
+                fix="look at the server, then send it again: it counts once, and what was acknowledged is safe",
             ) from error
+
+
+class PostgresDatabase(PostgresServer):
+    """The schema of the event log on a server."""
+
+    def __init__(self, address: str, *, schema: str) -> None:
+        super().__init__(address, schema=schema)
+        self.sealed = InDatabase()
+
+    @contextmanager
+    def write(self) -> Iterator[PostgresSession]:
+        """A transaction."""
+        with self.writing() as connection:
+            yield PostgresSession(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[PostgresSession]:
+        """One state of the database."""
+        with self.reading() as connection:
+            yield PostgresSession(connection)
 
     def shred(self) -> bool:
         """Rewrite the tables that hold bodies; archived write-ahead logs and backups are the server's own matter."""
@@ -157,12 +186,6 @@ class PostgresDatabase:
                         connection.execute(script)
                         connection.execute("INSERT INTO schema_version (version) VALUES (%s)", (number,))
 
-    def close(self) -> None:
-        with self._turn:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-
 
 def open_store(address: str, *, schema: str = "calibrant") -> sql_store.SqlStore:
     """Open the store in a schema of a PostgreSQL database, making it if it is not there.
@@ -176,13 +199,17 @@ def open_store(address: str, *, schema: str = "calibrant") -> sql_store.SqlStore
 
     Raises MissingExtraError without the extra, UsageError (CAL-866) for another schema name.
     """
+    opened = PostgresDatabase(address, schema=schema)
+    opened.migrate()
+    return sql_store.SqlStore(opened)
+
+
+def check_schema(schema: str) -> None:
+    """UsageError (CAL-866) unless the name can stand in a statement as it is."""
     if not schema.isidentifier() or schema != schema.lower() or not schema.isascii():
         raise errors.UsageError(
             "CAL-866", "this is no name of a schema", cause="only a-z, 0-9 and _ are allowed", fix="choose such a name"
         )
-    opened = PostgresDatabase(address, schema=schema)
-    opened.migrate()
-    return sql_store.SqlStore(opened)
 
 
 def _driver() -> ModuleType:

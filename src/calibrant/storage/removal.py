@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from calibrant.storage import pieces, reading
+from calibrant.storage import identities, pieces, reading
 from calibrant.storage.housekeeping import Housekeeping
-from calibrant.storage.writing import Writing, label_name, tombstone
+from calibrant.storage.writing import Writing, tombstone
 
-#: Identities are deleted so many at a time.
+#: Quarantined bodies are looked for so many ids at a time.
 BLOCK: Final = 10_000
 
 
@@ -36,7 +36,7 @@ def forget_before(writing: Writing, house: Housekeeping, stream: str, at_us: int
             house.rewrite(writing, stream, piece, pieces.take(table, ~old))
     removed += _forget_labels(writing, house, stream, told, first_us=-reading.EVER, end_us=edge + 1)
     removed += _forget_old_orphans(writing, at_us)
-    _forget_identities(writing, told)
+    writing.session.identities(row.stream_id).forget_predictions(told)
     writing.session.run("forget_partitions", stream_id=row.stream_id, before_us=edge)
     writing.session.run("forget_summaries_before", stream_id=row.stream_id, before_us=edge)
     if told and edge < at_us:
@@ -62,7 +62,7 @@ def forget_unit(writing: Writing, house: Housekeeping, stream: str, unit: str, *
     for block in _blocks(told) if told else iter([[]]):
         writing.session.run("forget_quarantined_of", stream_id=row.stream_id, unit=unit, ids=block)
     writing.session.many("add_tombstones", [(row.stream_id, tombstone(one, salt)) for one in told])
-    _forget_identities(writing, told)
+    writing.session.identities(row.stream_id).forget_predictions(told)
     row.erased += len(told)
     _changed(writing, sorted(partitions))
     return len(told)
@@ -74,7 +74,7 @@ def forget_orphans(writing: Writing, received_us: int, *, salt: bytes) -> int:
     found = session.rows("unclaimed_orphans", stream_id=row.stream_id, received_us=received_us)
     if found:
         keys = [(prediction, source, revision) for prediction, source, revision, _ in found]
-        hashed = [tombstone(label_name(key), salt) for key in keys]
+        hashed = [tombstone(identities.label_name(key), salt) for key in keys]
         session.many("add_lapsed", [(row.stream_id, one, at) for one, (*_, at) in zip(hashed, found, strict=True)])
         _forget_orphans(writing, keys)
         row.orphans_expired += len(found)
@@ -104,21 +104,15 @@ def _forget_labels(
 def _forget_old_orphans(writing: Writing, at_us: int) -> int:
     old = writing.session.rows("old_orphans", stream_id=writing.row.stream_id, at_us=at_us)
     writing.session.run("forget_lapsed", stream_id=writing.row.stream_id, at_us=at_us)
-    _forget_orphans(writing, old)
+    _forget_orphans(writing, [(prediction, source, revision) for prediction, source, revision in old])
     return len(old)
 
 
-def _forget_orphans(writing: Writing, keys: Sequence[tuple[Any, ...]]) -> None:
+def _forget_orphans(writing: Writing, keys: Sequence[identities.LabelKey]) -> None:
     numbered = [(writing.row.stream_id, *key) for key in keys]
     writing.session.many("forget_orphan", numbered)
-    writing.session.many("forget_label_seen", numbered)
+    writing.session.identities(writing.row.stream_id).forget_labels(keys)
     writing.row.orphans -= len(keys)
-
-
-def _forget_identities(writing: Writing, told: Sequence[str]) -> None:
-    for block in _blocks(told):
-        writing.session.run("forget_predictions_seen", stream_id=writing.row.stream_id, ids=block)
-        writing.session.run("forget_labels_seen", stream_id=writing.row.stream_id, ids=block)
 
 
 def _changed(writing: Writing, partitions: Sequence[int]) -> None:

@@ -16,13 +16,10 @@ from numpy.typing import NDArray
 from calibrant import errors
 from calibrant.events import batch as event_batch
 from calibrant.ports import event_log
-from calibrant.storage import database, pieces, reading
+from calibrant.storage import database, identities, pieces, reading
 
 #: So many conflicting bodies and rejected items are kept to look at, the newest; counts are exact all the same.
 KEPT: Final = 10_000
-
-#: Prediction, source and revision.
-LabelKey = tuple[str, str, int]
 
 
 @dataclass(slots=True)
@@ -161,15 +158,9 @@ def append_predictions(writing: Writing, batch: pa.Table, *, salt: bytes) -> eve
     if row.floor_us is not None:
         outcomes[at < row.floor_us] = event_log.EXPIRED
     outcomes[(outcomes == 0) & _erased(writing, ids, salt)] = event_log.DUPLICATE
-    rows = list(zip([row.stream_id] * len(ids), ids, digests, partitions.tolist(), seqs.tolist(), strict=True))
     fresh = np.flatnonzero(outcomes == 0)
-    new = writing.session.insert_new("see_predictions", _pick(rows, fresh))
-    if new < len(fresh):
-        seen = {
-            key: (bytes(digest), seq)
-            for key, digest, _, seq in writing.session.rows("predictions_seen", stream_id=row.stream_id, ids=ids)
-        }
-        _settle(outcomes, fresh, [seen.get(ids[index]) for index in fresh], digests, seqs)
+    new = [_pick(column, fresh) for column in (ids, digests, partitions.tolist(), seqs.tolist())]
+    _settle(outcomes, fresh, writing.session.identities(row.stream_id).see_predictions(*new), digests)
     row.last_seq += len(ids)
     kept = np.flatnonzero(outcomes == event_log.ACCEPTED)
     if len(kept):
@@ -202,25 +193,15 @@ def append_labels(writing: Writing, batch: pa.Table, *, salt: bytes) -> event_lo
     keys = list(zip(ids, table["source"].to_pylist(), table["revision"].to_pylist(), strict=True))
     outcomes = np.zeros(len(ids), np.int8)
     seqs = row.last_seq + 1 + np.arange(len(ids))
-    homes: dict[str, int] = {
-        key: partition
-        for key, _, partition, _ in writing.session.rows("predictions_seen", stream_id=row.stream_id, ids=ids)
-    }
+    known = writing.session.identities(row.stream_id)
+    homes = known.homes(ids)
     if row.floor_us is not None:
         homeless = np.array([one not in homes for one in ids], bool)
         outcomes[homeless & (table["at_us"].to_numpy() < row.floor_us)] = event_log.EXPIRED
     outcomes[_erased(writing, ids, salt) | _lapsed(writing, keys, salt)] = event_log.EXPIRED
     fresh = np.flatnonzero(outcomes == 0)
-    rows = [(row.stream_id, *key, digest, seq) for key, digest, seq in zip(keys, digests, seqs.tolist(), strict=True)]
-    new = writing.session.insert_new("see_labels", _pick(rows, fresh))
-    if new < len(fresh):
-        seen = {
-            (prediction, source, revision): (bytes(digest), seq)
-            for prediction, source, revision, digest, seq in writing.session.rows(
-                "labels_seen", stream_id=row.stream_id, ids=ids
-            )
-        }
-        _settle(outcomes, fresh, [seen.get(keys[index]) for index in fresh], digests, seqs)
+    new = [_pick(column, fresh) for column in (keys, digests, seqs.tolist())]
+    _settle(outcomes, fresh, known.see_labels(*new), digests)
     row.last_seq += len(ids)
     kept = np.flatnonzero(outcomes == event_log.ACCEPTED)
     if len(kept):
@@ -255,16 +236,13 @@ def _pick(rows: list[Any], indices: NDArray[np.intp]) -> list[Any]:
 def _settle(
     outcomes: NDArray[np.int8],
     fresh: NDArray[np.intp],
-    seen: Sequence[tuple[bytes, int] | None],
+    seen: Sequence[identities.Known | None],
     digests: Sequence[bytes],
-    seqs: NDArray[np.int64],
 ) -> None:
-    """Tell the rows that went in (the store knows them under the number just given) from those that were there."""
+    """Tell duplicates from conflicts among the rows that were known before."""
     for index, known in zip(fresh.tolist(), seen, strict=True):
-        assert known is not None, "an identity that is neither new nor known"
-        digest, seq = known
-        if seq != seqs[index]:
-            outcomes[index] = event_log.DUPLICATE if digest == digests[index] else event_log.CONFLICTING
+        if known is not None:
+            outcomes[index] = event_log.DUPLICATE if known.digest == digests[index] else event_log.CONFLICTING
 
 
 def _received(table: pa.Table, kept: NDArray[np.intp], received_us: int, seqs: NDArray[np.int64]) -> pa.Table:
@@ -287,11 +265,11 @@ def _erased(writing: Writing, ids: Sequence[str], salt: bytes) -> NDArray[np.boo
     return _among(writing, "tombstones", [tombstone(one, salt) for one in ids])
 
 
-def _lapsed(writing: Writing, keys: Sequence[LabelKey], salt: bytes) -> NDArray[np.bool_]:
+def _lapsed(writing: Writing, keys: Sequence[identities.LabelKey], salt: bytes) -> NDArray[np.bool_]:
     """Which of these labels waited too long for their prediction, once."""
     if not writing.row.orphans_expired:
         return np.zeros(len(keys), bool)
-    return _among(writing, "lapsed", [tombstone(label_name(key), salt) for key in keys])
+    return _among(writing, "lapsed", [tombstone(identities.label_name(key), salt) for key in keys])
 
 
 def _among(writing: Writing, name: str, hashed: list[str]) -> NDArray[np.bool_]:
@@ -302,12 +280,6 @@ def _among(writing: Writing, name: str, hashed: list[str]) -> NDArray[np.bool_]:
 def tombstone(name: str, salt: bytes) -> str:
     """A keyed hash that stands for something that is gone: it tells nobody without the key what its name was."""
     return hmac.digest(salt, name.encode(), hashlib.sha256)[:16].hex()
-
-
-def label_name(key: LabelKey) -> str:
-    """Prediction, source and revision as one text; a line break is in none of them."""
-    prediction, source, revision = key
-    return f"{prediction}\n{source}\n{revision}"
 
 
 def _quarantine(writing: Writing, table: pa.Table, outcomes: NDArray[np.int8], kind: pieces.Kind) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 from calibrant.storage import pieces
@@ -38,21 +40,49 @@ class Segments:
     def write(self, stream: str, table: pa.Table, kind: str) -> tuple[str, None, str]:
         """Write beside, fsync, rename, fsync the folder: afterwards the file is there, whole, whatever happens."""
         name = hashlib.sha256(stream.encode()).hexdigest()[:32]
+
+        def write(part: Path) -> None:
+            parquet.write_table(table, part, compression="zstd", row_group_size=ROWS)
+
+        file, digest = self._durable(name, f"{kind}-{uuid.uuid4().hex}.parquet", write)
+        return file, None, digest
+
+    def write_run(self, columns: Iterable[NDArray[Any]]) -> tuple[str, str]:
+        """The same for a run of identities."""
+
+        def write(part: Path) -> None:
+            with part.open("wb") as opened:
+                for column in columns:
+                    column.tofile(opened)
+
+        return self._durable("identities", f"{uuid.uuid4().hex}.run", write)
+
+    def _durable(self, name: str, file: str, write: Callable[[Path], None]) -> tuple[str, str]:
         folder = self._folder / name
         with faults.told():
             if not folder.exists():
                 folder.mkdir()
                 sync_folder(self._folder)
-            target = folder / f"{kind}-{uuid.uuid4().hex}.parquet"
+            target = folder / file
             part = target.with_suffix(PARTIAL)
             try:
-                parquet.write_table(table, part, compression="zstd", row_group_size=ROWS)
+                write(part)
                 digest = _fsynced_digest(part)
                 part.rename(target)
             finally:
                 part.unlink(missing_ok=True)
             sync_folder(folder)
-        return f"{name}/{target.name}", None, digest
+        return f"{name}/{file}", digest
+
+    def path(self, file: str) -> Path:
+        """Where a file lies."""
+        return self._folder / file
+
+    def discard(self, files: Iterable[str]) -> None:
+        """Remove runs that no row names and no reader knows; what cannot be removed goes at the next opening."""
+        for file in files:
+            with contextlib.suppress(OSError):
+                self.path(file).unlink(missing_ok=True)
 
     def read(self, file: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
         """The row groups of a file one after the other; StoreDamagedError (CAL-854) when it cannot be read."""

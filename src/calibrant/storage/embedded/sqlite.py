@@ -8,13 +8,12 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
 from calibrant import errors
 from calibrant.storage import database, documents
-from calibrant.storage.embedded import faults, segments
+from calibrant.storage.embedded import faults, legacy_runs, runs, segments
 
 FILE: Final = "events.sqlite"
 #: How long a statement waits for another connection of this store.
@@ -26,9 +25,13 @@ CHECKPOINT_PAGES = 16_000
 class SqliteSession:
     """Named statements on one connection within one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, files: segments.Segments, shelf: runs.Shelf) -> None:
         self._connection = connection
+        self._files = files
+        self._shelf = shelf
         self._statements = documents.statements("sqlite")
+        #: Runs that nobody needs once this transaction is durable.
+        self.dead: list[str] = []
 
     def rows(self, name: str, /, **parameters: Any) -> list[database.Row]:
         with faults.told():
@@ -42,13 +45,8 @@ class SqliteSession:
         with faults.told():
             self._connection.executemany(self._statements[name], rows)
 
-    def insert_new(self, name: str, rows: Sequence[Sequence[Any]], /) -> int:
-        if not rows:
-            return 0
-        # neighbours in the index together; the sort is stable, so of one identity the first still comes first
-        ordered = sorted(rows, key=itemgetter(1))
-        with faults.told():
-            return self._connection.executemany(self._statements[name], ordered).rowcount
+    def identities(self, stream_id: int) -> runs.Runs:
+        return runs.Runs(self, self._files, self._shelf, stream_id, dead=self.dead.append)
 
 
 class SqliteDatabase:
@@ -59,6 +57,7 @@ class SqliteDatabase:
         self._path = root / FILE
         self._turn = threading.RLock()
         self._writer: sqlite3.Connection | None = None
+        self._shelf = runs.Shelf({})
         if writes:
             with faults.told():
                 self._recover()
@@ -95,9 +94,11 @@ class SqliteDatabase:
                 connection = self._writer or self._recover()
                 connection.execute("BEGIN IMMEDIATE")
             try:
-                yield SqliteSession(connection)
+                session = SqliteSession(connection, self.sealed, self._shelf)
+                yield session
                 with faults.told():
                     connection.execute("COMMIT")
+                self.sealed.discard(session.dead)
             except errors.StoreFaultError:
                 connection.close()
                 self._writer = None
@@ -117,7 +118,7 @@ class SqliteDatabase:
                 connection.execute("BEGIN")
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
             documents.check_version(version, dialect="sqlite", exact=True)
-            yield SqliteSession(connection)
+            yield SqliteSession(connection, self.sealed, self._shelf)
 
     def shred(self) -> bool:
         """Rewrite the database without what was deleted and empty the log; a reader in the way delays it."""
@@ -139,6 +140,13 @@ class SqliteDatabase:
                 if number > version:
                     connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
             segments.sync_folder(self._path.parent)
+        if upto is None:
+            self._move_identities()
+
+    def _move_identities(self) -> None:
+        """Out of the tables in which earlier versions kept them, in one transaction."""
+        with self.write() as session:
+            legacy_runs.move(session)
 
     def close(self) -> None:
         with self._turn:

@@ -28,7 +28,7 @@ class EmbeddedStore(sql_store.SqlStore):
             opened.migrate()
             super().__init__(opened)
             with opened.read() as session:
-                known = {file for name in ("files", "doomed") for (file,) in session.rows(name)}
+                known = {file for name in ("files", "doomed", "run_files") for (file,) in session.rows(name)}
             opened.sealed.remove_unknown(known)
             self._sweep()
         except BaseException:  # an interrupt too must let go of the lock; it is raised on

@@ -1,4 +1,4 @@
--- Streams, identities, pieces. Written once for both dialects; [sqlite] and [postgres] mark the few that differ.
+-- Streams, orphans, pieces. Written once for both dialects; [sqlite] and [postgres] mark the few that differ.
 
 -- name: setting
 SELECT value FROM settings WHERE name = :name
@@ -33,40 +33,6 @@ UPDATE streams SET last_seq = :last_seq, last_piece = :last_piece, last_received
   orphans = :orphans, floor_us = :floor_us, erased = :erased, orphans_expired = :orphans_expired
 WHERE stream_id = :stream_id
 
--- name: see_predictions
-INSERT INTO predictions_seen (stream_id, id, digest, partition_us, seq) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
-
--- name: see_labels
-INSERT INTO labels_seen (stream_id, prediction, source, revision, digest, seq) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT DO NOTHING
-
--- name: predictions_seen [sqlite]
-SELECT id, digest, partition_us, seq FROM predictions_seen
-WHERE stream_id = :stream_id AND id IN (SELECT value FROM json_each(:ids))
-
--- name: predictions_seen [postgres]
-SELECT id, digest, partition_us, seq FROM predictions_seen WHERE stream_id = :stream_id AND id = ANY(:ids)
-
--- name: labels_seen [sqlite]
-SELECT prediction, source, revision, digest, seq FROM labels_seen
-WHERE stream_id = :stream_id AND prediction IN (SELECT value FROM json_each(:ids))
-
--- name: labels_seen [postgres]
-SELECT prediction, source, revision, digest, seq FROM labels_seen
-WHERE stream_id = :stream_id AND prediction = ANY(:ids)
-
--- name: forget_predictions_seen [sqlite]
-DELETE FROM predictions_seen WHERE stream_id = :stream_id AND id IN (SELECT value FROM json_each(:ids))
-
--- name: forget_predictions_seen [postgres]
-DELETE FROM predictions_seen WHERE stream_id = :stream_id AND id = ANY(:ids)
-
--- name: forget_labels_seen [sqlite]
-DELETE FROM labels_seen WHERE stream_id = :stream_id AND prediction IN (SELECT value FROM json_each(:ids))
-
--- name: forget_labels_seen [postgres]
-DELETE FROM labels_seen WHERE stream_id = :stream_id AND prediction = ANY(:ids)
-
 -- name: add_orphans
 INSERT INTO orphans (stream_id, prediction, source, revision, at_us, received_us, body) VALUES (?, ?, ?, ?, ?, ?, ?)
 
@@ -95,9 +61,6 @@ SELECT prediction, source, revision, at_us FROM orphans WHERE stream_id = :strea
 
 -- name: forget_orphan
 DELETE FROM orphans WHERE stream_id = ? AND prediction = ? AND source = ? AND revision = ?
-
--- name: forget_label_seen
-DELETE FROM labels_seen WHERE stream_id = ? AND prediction = ? AND source = ? AND revision = ?
 
 -- name: count_orphans
 SELECT COUNT(*), MAX(at_us) FROM orphans WHERE stream_id = :stream_id AND received_us <= :as_of_us
