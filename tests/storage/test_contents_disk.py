@@ -65,7 +65,7 @@ def test_everything_is_synced_before_it_is_acknowledged(tmp_path: Path, monkeypa
     real = os.fsync
 
     def fsync(handle: int) -> None:
-        synced.append(Path(os.readlink(f"/proc/self/fd/{handle}")))
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink())
         real(handle)
 
     place = disk.DiskContents(tmp_path)
@@ -85,9 +85,10 @@ def test_a_failing_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def fail(handle: int) -> None:
         raise OSError(5, "Input/output error")
 
-    with monkeypatch.context() as patched, pytest.raises(errors.StoreFaultError, match="CAL-853"):
+    with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fail)
-        place.put(b"x")
+        with pytest.raises(errors.StoreFaultError, match="CAL-853"):
+            place.put(b"x")
     assert not place.has(digest_of(b"x"))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert place.get(place.put(b"x")) == b"x"

@@ -24,12 +24,18 @@ def open_contents(place: str | Path) -> contents.Contents:
     try:
         filesystem, prefix = pyarrow.fs.FileSystem.from_uri(place)
     except (OSError, pa.ArrowException) as error:
-        raise errors.UsageError(
-            "CAL-885",
-            "this is no address of a place for contents",
-            cause=f"{place.partition(':')[0]}:... is not understood",
-            fix="name a folder, or an address such as s3://bucket/folder?region=eu-central-1",
-        ) from error
+        raise _meaningless(place) from error
+    if not prefix.strip("/"):
+        raise _meaningless(place)
     if isinstance(filesystem, pyarrow.fs.LocalFileSystem):
         return disk.DiskContents(Path(prefix))
     return objects.ObjectContents(filesystem, prefix)
+
+
+def _meaningless(place: str) -> errors.UsageError:
+    return errors.UsageError(
+        "CAL-885",
+        "this is no address of a place for contents",
+        cause=f"{place.partition(':')[0]}:... is not understood",
+        fix="name a folder, or an address such as s3://bucket/folder?region=eu-central-1",
+    )
