@@ -142,6 +142,34 @@ def test_a_damaged_segment_is_said(tmp_path: Path) -> None:
             list(store.predictions(S))
 
 
+def test_a_flipped_byte_is_named(tmp_path: Path) -> None:
+    """Anywhere in a segment: the check names the file, and a read gives the right rows or an error with a code."""
+    with embedded.open_store(tmp_path) as store:
+        append(store, S, [*(made_up.prediction(f"p{n}", days=n / 99) for n in range(50)), made_up.label("p1")],
+               received_us=1)  # fmt: skip
+        assert store.damaged(S) == ()
+        store.maintain(now_us=LATER)
+        assert store.damaged(S) == store.damaged("never") == ()
+        right = pa.concat_tables(store.predictions(S))
+        known = next((tmp_path / "segments").glob("*/predictions-*.parquet"))
+        whole = known.read_bytes()
+        refused = 0
+        for place in range(4, len(whole), 83):
+            known.write_bytes(whole[:place] + bytes([whole[place] ^ 0x40]) + whole[place + 1 :])
+            assert store.damaged(S) == (f"segment {known.parent.name}/{known.name}",)
+            try:
+                read = pa.concat_tables(store.predictions(S))
+                read.validate(full=True)
+                same = read.equals(right)
+            except errors.StoreDamagedError:
+                refused += 1
+            else:
+                assert same, f"byte {place}"
+        assert refused > 9
+        known.unlink()
+        assert len(store.damaged(S)) == 1
+
+
 @pytest.mark.parametrize("version", range(1, len(documents.migrations("sqlite"))))
 def test_every_earlier_version_is_brought_up(tmp_path: Path, version: int) -> None:
     """A store that was made by an earlier schema keeps its events and passes on."""

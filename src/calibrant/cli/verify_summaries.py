@@ -15,13 +15,15 @@ Examples:
   calibrant verify-summaries fraud --json
 
 \b
-Exit codes: 0 equal, 1 a kept summary differs from its events, 2 wrong use or nothing ingested yet.""",
+Exit codes: 0 equal, 1 a summary differs from its events or a file is damaged, 2 wrong use or nothing ingested yet.""",
 )
 @streams.NAME
 @streams.STORE
 @options.JSON
 def command(stream: str, store: str | None, as_json: bool) -> int:
     """Compare the kept summaries of a stream with its events: counts exactly, sums to 1e-9 of their size.
+
+    First the bytes of all its events with the digests under which they were kept.
 
     Partitions that changed since they were summarised are pending: the next check makes them again.
     """
@@ -41,6 +43,7 @@ def command(stream: str, store: str | None, as_json: bool) -> int:
                 "checked": found.checked,
                 "pending": found.pending,
                 "predictions": found.predictions,
+                "damaged": list(found.damaged),
                 "differences": [{"partition": at, "what": what} for at, what in differences],
             }
         )
@@ -49,6 +52,8 @@ def command(stream: str, store: str | None, as_json: bool) -> int:
             f"{found.checked:,} partitions with {found.predictions:,} predictions checked, {found.pending:,} pending, "
             f"{len(differences):,} differ"
         )
+        for name in found.damaged:
+            click.echo(f"damaged: {name}; restore it from a backup")
         for at, what in differences:
             click.echo(f"{at}  {what}")
-    return console.FINDINGS if differences else console.FINE
+    return console.FINDINGS if differences or found.damaged else console.FINE

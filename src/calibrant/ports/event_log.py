@@ -137,6 +137,10 @@ class EventReader(Protocol):
         """Exact counts, now or as of a time of receipt."""
         ...
 
+    def damaged(self, stream: str) -> tuple[str, ...]:
+        """Names of the parts whose bytes are not those that were written; reads everything that is kept."""
+        ...
+
     def dirty(self, stream: str) -> tuple[int, ...]:
         """Starts of the partitions that changed since they were last called clean, in increasing order."""
         ...

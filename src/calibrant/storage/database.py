@@ -44,6 +44,10 @@ class Sealed(Protocol):
         """Read a file in parts."""
         ...
 
+    def digest(self, file: str) -> str:
+        """SHA-256 of a file as it is now; empty when it cannot be read."""
+        ...
+
     def sweep(self, doomed: Sequence[str]) -> tuple[str, ...] | None:
         """Remove files for good; which are gone, None when a reader still holds them."""
         ...

@@ -21,6 +21,7 @@ from calibrant.storage import database
 PREDICTIONS: Final = 0
 LABELS: Final = 1
 Kind = Literal[0, 1]
+KINDS: Final[tuple[Kind, ...]] = (PREDICTIONS, LABELS)
 
 SEALED: Final = 9
 #: Pieces with fewer rows than this are of level 0, 1; larger ones of level 2, which only sealing merges.
@@ -118,11 +119,27 @@ def load(
     """The rows of a piece in one or several tables."""
     if piece.file is not None:
         return sealed.read(piece.file, columns)
-    body = session.rows(
-        "piece_body", stream_id=stream_id, kind=piece.kind, partition_us=piece.partition_us, piece=piece.piece
-    )[0][0]
-    table = decode(body)
+    table = decode(_body(session, stream_id, piece))
     return [table if columns is None else table.select(list(columns))]
+
+
+def digest(session: database.Session, sealed: database.Sealed, stream_id: int, piece: Piece) -> str:
+    """SHA-256 of a piece as it is now."""
+    if piece.file is not None:
+        return sealed.digest(piece.file)
+    return hashlib.sha256(_body(session, stream_id, piece)).hexdigest()
+
+
+def name(piece: Piece) -> str:
+    """What to call a piece in a message."""
+    if piece.file is not None:
+        return f"segment {piece.file}"
+    return f"{'labels' if piece.kind else 'predictions'} of partition {piece.partition_us}, piece {piece.piece}"
+
+
+def _body(session: database.Session, stream_id: int, piece: Piece) -> bytes:
+    where = {"kind": piece.kind, "partition_us": piece.partition_us, "piece": piece.piece}
+    return bytes(session.rows("piece_body", stream_id=stream_id, **where)[0][0])
 
 
 def take(table: pa.Table, keep: Any) -> pa.Table:

@@ -79,6 +79,9 @@ class InDatabase:
     def read(self, file: str, columns: Sequence[str] | None) -> Iterable[pa.Table]:  # noqa: ARG002
         raise pieces.damaged(f"segment {file}", "a PostgreSQL store has no files")
 
+    def digest(self, file: str) -> str:  # noqa: ARG002
+        return ""
+
     def sweep(self, doomed: Sequence[str]) -> tuple[str, ...]:
         return tuple(doomed)
 

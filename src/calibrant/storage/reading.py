@@ -204,6 +204,17 @@ class Reader:
 
     # ---------------------------------------------------------------- the rest
 
+    def damaged(self, stream: str) -> tuple[str, ...]:
+        found = self.find(stream)
+        if found is None:
+            return ()
+        each = [piece for kind in pieces.KINDS for piece in self._pieces(found, kind, -EVER, EVER)]
+        return tuple(
+            pieces.name(piece)
+            for piece in each
+            if pieces.digest(self._session, self._sealed, found.stream_id, piece) != piece.sha256
+        )
+
     def dirty(self, stream: str) -> tuple[int, ...]:
         found = self.find(stream)
         if found is None:

@@ -71,6 +71,10 @@ class SqlReads:
         with self._reader() as reader:
             return reader.counts(stream, as_of_us=as_of_us)
 
+    def damaged(self, stream: str) -> tuple[str, ...]:
+        with self._reader() as reader:
+            return reader.damaged(stream)
+
     def dirty(self, stream: str) -> tuple[int, ...]:
         with self._reader() as reader:
             return reader.dirty(stream)

@@ -26,12 +26,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """``checked`` partitions were compared; ``pending`` ones wait to be made again and say nothing about now."""
+    """``checked`` partitions were compared; ``pending`` ones wait to be made again and say nothing about now.
+
+    ``damaged`` parts of the store are not what was written; with any of them, nothing was compared.
+    """
 
     checked: int
     pending: int
     predictions: int
     differences: tuple[Difference, ...]
+    damaged: tuple[str, ...] = ()
 
 
 def verify(
@@ -40,10 +44,16 @@ def verify(
     *,
     progress: partitions.Progress | None = None,
 ) -> Verified:
-    """Make every kept summary again from events, as of its own time, and compare counts exactly and sums to 1e-9."""
+    """Compare every part of the store with its digest, then every kept summary with one made again from the events.
+
+    As of its own time; counts exactly, sums to 1e-9.
+    """
     with store.snapshot() as reader:
         seq, dirty = reader.last_seq(stream.name), set(reader.dirty(stream.name))
         kept = {one.partition_us: one for one in store.partitions(stream.name, partitions.key_of(stream))}
+        damaged = reader.damaged(stream.name)
+        if damaged:
+            return Verified(0, len(kept), 0, (), damaged)
         every = sorted({*kept, *partitions.starts(reader, stream)})
         width, declared = reader.partition_width_us(stream.name), partitions.fingerprint(stream)
         differences: list[Difference] = []

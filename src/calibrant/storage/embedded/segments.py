@@ -42,7 +42,7 @@ class Segments:
         name = hashlib.sha256(stream.encode()).hexdigest()[:32]
 
         def write(part: Path) -> None:
-            parquet.write_table(table, part, compression="zstd", row_group_size=ROWS)
+            parquet.write_table(table, part, compression="zstd", row_group_size=ROWS, write_page_checksum=True)
 
         file, digest = self._durable(name, f"{kind}-{uuid.uuid4().hex}.parquet", write)
         return file, None, digest
@@ -87,17 +87,21 @@ class Segments:
     def read(self, file: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
         """The row groups of a file one after the other; StoreDamagedError (CAL-854) when it cannot be read."""
         try:
-            with parquet.ParquetFile(self._folder / file) as opened:
+            with parquet.ParquetFile(self._folder / file, page_checksum_verification=True) as opened:
                 for group in range(opened.num_row_groups):
                     table = opened.read_row_group(group, columns=None if columns is None else list(columns))
                     yield table if columns is None else table.select(list(columns))
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+            # a damaged footer may have lost a column, or name it in no UTF-8
             raise pieces.damaged(f"segment {file}", str(error)) from error
 
     def digest(self, file: str) -> str:
-        """SHA-256 of a file as it is now."""
-        with (self._folder / file).open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        """SHA-256 of a file as it is now; empty when it cannot be read."""
+        try:
+            with (self._folder / file).open("rb") as opened:
+                return hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError:
+            return ""
 
     # ---------------------------------------------------------------- removal
 
