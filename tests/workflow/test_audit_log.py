@@ -288,7 +288,7 @@ def test_proofs(place: Place, tmp_path: Path) -> None:
     """Every entry is proved by a file alone, and no spoilt file proves anything."""
     with sqlite.open_reader(place.file) as reader:
         every = [audit_log.prove(reader, index) for index in range(ENTRIES)]
-        with pytest.raises(errors.UsageError, match="CAL-884"):
+        with pytest.raises(errors.UsageError, match="CAL-888"):
             audit_log.prove(reader, ENTRIES)
     for index, proof in enumerate(every):
         assert proof_file.loads(proof_file.dumps(proof)) == proof
@@ -309,7 +309,7 @@ def test_an_entry_that_no_checkpoint_covers(place: Place) -> None:
     place.rows("DELETE FROM checkpoints WHERE size = ?", newest)
     with (
         sqlite.open_reader(place.file) as reader,
-        pytest.raises(errors.UsageError, match="CAL-885"),
+        pytest.raises(errors.UsageError, match="CAL-889"),
     ):
         audit_log.prove(reader, newest - 1)
 

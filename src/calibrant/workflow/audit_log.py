@@ -8,6 +8,7 @@ from typing import Final
 
 from calibrant import errors
 from calibrant.artifacts import keys as key_files
+from calibrant.artifacts import trust
 from calibrant.audit import checkpoint, entries, proof_file, proofs, verification
 from calibrant.ports import audit_copy, control_store
 from calibrant.registry import resources
@@ -58,14 +59,14 @@ def prove(reader: control_store.ControlReader, index: int) -> proof_file.Proof:
         size, newest = view.size(), view.newest_checkpoint()
         if not 0 <= index < size:
             raise errors.UsageError(
-                "CAL-884",
+                "CAL-888",
                 f"the log has no entry {index:,}",
                 cause=f"it has {size:,} entries, counted from 0",
                 fix="look for the entry: calibrant audit log",
             )
         if newest is None or newest.size <= index:
             raise errors.UsageError(
-                "CAL-885",
+                "CAL-889",
                 f"no checkpoint covers entry {index:,} yet",
                 cause="a proof leads to a root that somebody signed",
                 fix="sign one: calibrant audit checkpoint",
@@ -100,6 +101,17 @@ def verify(
         found = verification.verify(view, notes=stored, elsewhere=elsewhere, keys=keys)
         _compare_resources(view, found)
     return found
+
+
+def trusted_keys(reader: control_store.ControlReader) -> list[key_files.PublicKey]:
+    """The keys that the trust policy lets sign checkpoints; none where there is no policy that can be read."""
+    try:
+        found = reader.get("trust", "policy")
+        policy = None if found is None or found.body is None else trust.from_dict(found.body)
+    except (errors.StoreError, errors.ArtifactError):
+        return []  # the verification will say what is wrong with the store
+    held = () if policy is None else policy.keys
+    return [one.public for one in held if "checkpoint" in one.purposes and one.revoked_at_us is None]
 
 
 def _is_wanted(view: control_store.ControlReader, entry: entries.Entry, wanted: Wanted) -> bool:
