@@ -25,7 +25,7 @@ PROVENANCE = provenance.Provenance(
     candidates=("identity", "platt"),
     seed=7,
     options=provenance.FitOptions(
-        (), "costs fp=1 fn=20", {"cost_fp": 1.0, "cost_fn": 20.0}, 0.02, 0.95, 200, None, None
+        (), "costs fp=1 fn=20", {"cost_fp": 1.0, "cost_fn": 20.0}, 0.02, 0.95, 200, None, None, None, None
     ),
 )
 

@@ -33,7 +33,8 @@ class FitOptions:
 
     ``by`` are cohort fields. ``aims`` are the numbers that the threshold was chosen for, by name (cost_fp, precision,
     capacity ...); ``objective`` says the same in words. ``judged_from_us`` is the time from which on rows judged, None
-    when they were drawn at random. ``weighting`` names the weights, None when every row counted once.
+    when they were drawn at random. ``weighting`` names the weights, None when every row counted once. ``from_us`` and
+    ``to_us`` are the window that was asked for, None where it was open.
     """
 
     by: tuple[str, ...]
@@ -44,6 +45,8 @@ class FitOptions:
     resamples: int
     weighting: str | None
     judged_from_us: int | None
+    from_us: int | None
+    to_us: int | None
 
     def __post_init__(self) -> None:
         checks.whole("resamples", self.resamples, least=0)
