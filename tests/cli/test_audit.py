@@ -89,8 +89,11 @@ def test_verify(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "sound: " in ran.out
     size = Ran(capsys, "verify", "--json").json["entries"]
     assert size >= 6
-    tamper(project, "UPDATE entries SET body = replace(CAST(body AS TEXT), '"installation"', '"mallory"') WHERE idx = 3")
-    tamper(project, "UPDATE entries SET body = CAST(body AS BLOB)")
+    tamper(
+        project,
+        """UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), '"installation"', '"mallory"') AS BLOB)
+        WHERE idx = 3""",
+    )
     ran = Ran(capsys, "verify")
     assert ran.code == 1
     assert "the first bad entry is 3" in ran.out
