@@ -8,8 +8,9 @@ It says the same as ``reference`` and is shaped by what broke somewhere:
   written out three times a step by optimisers that merge selections. The log loss alone takes a logarithm, for a sum.
 * Missing values are filled before they decide anything; a score outside [0, 1] is replaced before it is computed with.
 * No term asks whether its row is a pair: rows are grouped by state, and the sums of other states are not read.
-* Most predictions have one label, and for those all policies agree. Windows and second joins touch only predictions
-  with several labels, which makes the whole as cheap as one GROUP BY of the labels and one join.
+* Most predictions have one label, and for those all policies agree: they are settled by one GROUP BY of the labels
+  and one join. Windows and second joins touch only predictions with several labels, and the two kinds are appended.
+* Most predictions come once. Bodies are compared under those ids alone that a narrow GROUP BY finds repeated.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Plan:
     start_us: int | None = None
     end_us: int | None = None
     unique_ids: bool = False
-    """The engine vouches that no prediction comes twice: the check, one GROUP BY of the predictions, is left out."""
+    """The engine vouches that no prediction comes twice: the check, one GROUP BY of their ids, is left out."""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -74,13 +75,17 @@ def summed(predictions: Frame, labels: Frame, plan: Plan) -> Frame:
     return paired.group_by(keys).agg([nw.col(name).sum() for name in ("n", *summary.SUMS, *TALLIES)])
 
 
-def totals(predictions: Frame, labels: Frame, plan: Plan) -> tuple[Frame, Frame]:
-    """Predictions dated after as_of; and all labels that had been received by then, with those that are unusable."""
-    ahead = _windowed(predictions, plan).filter(nw.col("at_us") > plan.as_of_us).with_columns(_one("future"))
-    known = labels.filter(nw.col("received_us") <= plan.as_of_us).with_columns(
-        _one("labels"), nw.when(_usable(plan)).then(0.0).otherwise(1.0).alias("invalid_labels")
-    )
-    return ahead.select(nw.col("future").sum()), known.select(nw.col("labels").sum(), nw.col("invalid_labels").sum())
+def totals(predictions: Frame, labels: Frame, plan: Plan) -> Frame:
+    """One row: predictions dated after as_of; all labels received by then, and those of them that are unusable."""
+    ahead = _windowed(predictions, plan).filter(nw.col("at_us") > plan.as_of_us)
+    known = labels.filter(nw.col("received_us") <= plan.as_of_us)
+    unusable = nw.when(_usable(plan)).then(0.0).otherwise(1.0)
+    names, nothing = ("future", "labels", "invalid_labels"), nw.lit(0.0)
+    rows = [
+        ahead.with_columns(_one("future"), nothing.alias("labels"), nothing.alias("invalid_labels")).select(*names),
+        known.with_columns(nothing.alias("future"), _one("labels"), unusable.alias("invalid_labels")).select(*names),
+    ]
+    return nw.concat(rows, how="vertical").select(*(nw.col(name).sum() for name in names))
 
 
 def frequencies(predictions: Frame, plan: Plan, place: int) -> Frame:
@@ -216,7 +221,9 @@ def _with_outcome(predictions: Frame, labels: Frame, plan: Plan) -> Frame:
         *(nothing.alias(name) for name in ("repeated", "contradicted", "unresolved")),
     )
     open_ones = wide.filter(nw.col("matched") > 1.0).select("id", *columns)
-    told = _contested(open_ones.select(nw.col("id").alias("prediction"), nw.col("at_us").alias("made_at")), labels, plan)
+    told = _contested(
+        open_ones.select(nw.col("id").alias("prediction"), nw.col("at_us").alias("made_at")), labels, plan
+    )
     settled = open_ones.join(told, how="inner", left_on="id", right_on="prediction").select(
         *columns,
         *(nw.col(f"their_{name}").fill_null(none).alias(f"label_{name}") for name, none in OUTCOME.items()),
@@ -322,7 +329,9 @@ def _with_state(wide: Frame, plan: Plan) -> Frame:
         state = nw.when(condition).then(float(name)).otherwise(state)
     if plan.weighting == "inverse_propensity":
         weight = weight / nw.col("label_propensity")
-    return wide.with_columns(state.alias("state"), weight.alias("w"), nw.when(has).then(value).otherwise(0.0).alias("y"))
+    return wide.with_columns(
+        state.alias("state"), weight.alias("w"), nw.when(has).then(value).otherwise(0.0).alias("y")
+    )
 
 
 def _with_terms(wide: Frame, plan: Plan) -> Frame:

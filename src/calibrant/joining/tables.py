@@ -80,8 +80,7 @@ def join(
         rule, as_of_us, tuple(chosen[name] for name in fields), scale, target, weighting, start_us, end_us, unique_ids
     )
     groups = engine.answer(functools.partial(expression.summed, plan=plan), predictions, labels)
-    (future,) = ask(lambda left, right: expression.totals(left, right, plan)[0])
-    every, invalid = ask(lambda left, right: expression.totals(left, right, plan)[1])
+    future, every, invalid = ask(functools.partial(expression.totals, plan=plan))
     return collected.collect(
         groups, plan=plan, fields=fields, kept=chosen, overflow=overflow, totals=(future, every, invalid)
     )

@@ -72,6 +72,64 @@ FROM "risk"."chargebacks"
   FROM "step_1" AS "given_predictions"
 ), "step_3" AS (
   SELECT
+    "id" AS "id",
+    "at_us" AS "at_us",
+    "score" AS "score",
+    "no_score" AS "no_score",
+    "model" AS "model",
+    "weight" AS "weight",
+    "no_weight" AS "no_weight",
+    "cohort_0" AS "cohort_0",
+    "cohort_1" AS "cohort_1",
+    "copies" AS "copies",
+    CAST(0.0 AS DOUBLE) AS "ambiguous"
+  FROM "step_2" AS "given_predictions"
+), "step_4" AS (
+  SELECT
+    "id",
+    COALESCE(SUM("copies"), 0) AS "copies"
+  FROM "step_2" AS "given_predictions"
+  GROUP BY
+    "id"
+), "step_5" AS (
+  SELECT
+    "id" AS "id",
+    "copies"
+  FROM "step_4" AS "given_predictions"
+), "step_6" AS (
+  SELECT
+    "id"
+  FROM "step_5" AS "given_predictions"
+  WHERE
+    "copies" > CAST(1.0 AS DOUBLE)
+), "step_7" AS (
+  SELECT
+    lhs.*
+  FROM "step_3" AS "lhs"
+  ANTI JOIN "step_6" AS "rhs"
+    ON (
+      "lhs"."id" = "rhs"."id"
+    )
+), "step_8" AS (
+  SELECT
+    "lhs"."id",
+    "lhs"."at_us",
+    "lhs"."received_us",
+    "lhs"."score",
+    "lhs"."model",
+    "lhs"."weight",
+    "lhs"."cohort_0",
+    "lhs"."cohort_1",
+    "lhs"."no_score",
+    "lhs"."no_weight",
+    "lhs"."copies"
+  FROM "step_2" AS "lhs"
+  INNER JOIN "step_6" AS "rhs"
+    ON (
+      "lhs"."id" = "rhs"."id"
+    )
+), "step_9" AS (
+  SELECT
     "id",
     COALESCE(SUM("copies"), 0) AS "copies",
     MIN("at_us") AS "at_us_low",
@@ -90,10 +148,10 @@ FROM "risk"."chargebacks"
     MAX("no_weight") AS "no_weight",
     MAX("cohort_0") AS "cohort_0",
     MAX("cohort_1") AS "cohort_1"
-  FROM "step_2" AS "given_predictions"
+  FROM "step_8" AS "given_predictions"
   GROUP BY
     "id"
-), "step_4" AS (
+), "step_10" AS (
   SELECT
     "id" AS "id",
     "copies",
@@ -113,8 +171,8 @@ FROM "risk"."chargebacks"
     "no_weight",
     "cohort_0",
     "cohort_1"
-  FROM "step_3" AS "given_predictions"
-), "step_5" AS (
+  FROM "step_9" AS "given_predictions"
+), "step_11" AS (
   SELECT
     "id",
     "copies",
@@ -157,8 +215,8 @@ FROM "risk"."chargebacks"
       THEN CAST(0.0 AS DOUBLE)
       ELSE CAST(1.0 AS DOUBLE)
     END AS "ambiguous"
-  FROM "step_4" AS "given_predictions"
-), "step_6" AS (
+  FROM "step_10" AS "given_predictions"
+), "step_12" AS (
   SELECT
     "id",
     "at_us",
@@ -171,8 +229,16 @@ FROM "risk"."chargebacks"
     "cohort_1",
     "copies",
     "ambiguous"
-  FROM "step_5" AS "given_predictions"
-), "step_7" AS (
+  FROM "step_11" AS "given_predictions"
+), "step_13" AS (
+  SELECT
+    *
+  FROM "step_7" AS "given_predictions"
+  UNION ALL
+  SELECT
+    *
+  FROM "step_12" AS "given_predictions"
+), "step_14" AS (
   SELECT
     "id",
     "at_us",
@@ -189,8 +255,8 @@ FROM "risk"."chargebacks"
     END AS "cohort_1",
     "copies",
     "ambiguous"
-  FROM "step_6" AS "given_predictions"
-), "step_8" AS (
+  FROM "step_13" AS "given_predictions"
+), "step_15" AS (
   SELECT
     "prediction" AS "prediction",
     "at_us" AS "at_us",
@@ -199,15 +265,6 @@ FROM "risk"."chargebacks"
     COALESCE("revision", 0) AS "revision",
     COALESCE("weight", CAST(1.0 AS DOUBLE)) AS "weight",
     COALESCE("propensity", CAST(1.0 AS DOUBLE)) AS "propensity",
-    CASE
-      WHEN COALESCE("source", '') = 'bank'
-      THEN CAST(2.0 AS DOUBLE)
-      ELSE CASE
-        WHEN COALESCE("source", '') = 'desk'
-        THEN CAST(1.0 AS DOUBLE)
-        ELSE CAST(0.0 AS DOUBLE)
-      END
-    END AS "standing",
     CAST(1.0 AS DOUBLE) AS "copies"
   FROM "given_labels"
   WHERE
@@ -228,7 +285,7 @@ FROM "risk"."chargebacks"
       )
       AND COALESCE("propensity", CAST(1.0 AS DOUBLE)) <= CAST(1.0 AS DOUBLE)
     )
-), "step_9" AS (
+), "step_16" AS (
   SELECT
     "prediction",
     COALESCE(SUM("copies"), 0) AS "matched",
@@ -236,10 +293,10 @@ FROM "risk"."chargebacks"
     MAX("value") AS "only_value",
     MAX("weight") AS "only_weight",
     MAX("propensity") AS "only_propensity"
-  FROM "step_8" AS "given_labels"
+  FROM "step_15" AS "given_labels"
   GROUP BY
     "prediction"
-), "step_10" AS (
+), "step_17" AS (
   SELECT
     "prediction" AS "prediction",
     "matched",
@@ -247,8 +304,8 @@ FROM "risk"."chargebacks"
     "only_value",
     "only_weight",
     "only_propensity"
-  FROM "step_9" AS "given_labels"
-), "step_11" AS (
+  FROM "step_16" AS "given_labels"
+), "step_18" AS (
   SELECT
     "lhs"."id",
     "lhs"."at_us",
@@ -266,39 +323,120 @@ FROM "risk"."chargebacks"
     "only_value",
     "only_weight",
     "only_propensity"
-  FROM "step_7" AS "lhs"
-  LEFT JOIN "step_10" AS "rhs"
+  FROM "step_14" AS "lhs"
+  LEFT JOIN "step_17" AS "rhs"
     ON (
       "lhs"."id" = "rhs"."prediction"
     )
-), "step_12" AS (
+), "step_19" AS (
   SELECT
-    "prediction"
-  FROM "step_10" AS "given_labels"
+    "id",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1",
+    "copies",
+    "ambiguous",
+    COALESCE("matched", CAST(0.0 AS DOUBLE)) AS "matched",
+    "label_at",
+    "only_value",
+    "only_weight",
+    "only_propensity"
+  FROM "step_18" AS "given_predictions"
+), "step_20" AS (
+  SELECT
+    "at_us" AS "at_us",
+    "score" AS "score",
+    "no_score" AS "no_score",
+    "model" AS "model",
+    "weight" AS "weight",
+    "no_weight" AS "no_weight",
+    "cohort_0" AS "cohort_0",
+    "cohort_1" AS "cohort_1",
+    "copies" AS "copies",
+    "ambiguous" AS "ambiguous",
+    "matched" AS "matched",
+    CASE
+      WHEN "matched" = CAST(1.0 AS DOUBLE)
+      AND (
+        NOT (
+          "label_at" > (
+            "at_us" + 7776000000000
+          )
+        )
+      )
+      THEN "only_value"
+      ELSE -CAST(1.0 AS DOUBLE)
+    END AS "label_value",
+    CASE
+      WHEN "matched" = CAST(1.0 AS DOUBLE)
+      AND (
+        NOT (
+          "label_at" > (
+            "at_us" + 7776000000000
+          )
+        )
+      )
+      THEN "only_weight"
+      ELSE CAST(1.0 AS DOUBLE)
+    END AS "label_weight",
+    CASE
+      WHEN "matched" = CAST(1.0 AS DOUBLE)
+      AND (
+        NOT (
+          "label_at" > (
+            "at_us" + 7776000000000
+          )
+        )
+      )
+      THEN "only_propensity"
+      ELSE CAST(1.0 AS DOUBLE)
+    END AS "label_propensity",
+    CASE
+      WHEN "matched" = CAST(1.0 AS DOUBLE) AND "label_at" > (
+        "at_us" + 7776000000000
+      )
+      THEN CAST(1.0 AS DOUBLE)
+      ELSE CAST(0.0 AS DOUBLE)
+    END AS "late",
+    CASE
+      WHEN "matched" = CAST(1.0 AS DOUBLE) AND "label_at" < "at_us"
+      THEN CAST(1.0 AS DOUBLE)
+      ELSE CAST(0.0 AS DOUBLE)
+    END AS "early",
+    CAST(0.0 AS DOUBLE) AS "repeated",
+    CAST(0.0 AS DOUBLE) AS "contradicted",
+    CAST(0.0 AS DOUBLE) AS "unresolved"
+  FROM "step_19" AS "given_predictions"
+  WHERE
+    "matched" < CAST(2.0 AS DOUBLE)
+), "step_21" AS (
+  SELECT
+    "id",
+    "at_us",
+    "score",
+    "no_score",
+    "model",
+    "weight",
+    "no_weight",
+    "cohort_0",
+    "cohort_1",
+    "copies",
+    "ambiguous",
+    "matched"
+  FROM "step_19" AS "given_predictions"
   WHERE
     "matched" > CAST(1.0 AS DOUBLE)
-), "step_13" AS (
-  SELECT
-    "lhs"."prediction",
-    "lhs"."at_us",
-    "lhs"."value",
-    "lhs"."source",
-    "lhs"."revision",
-    "lhs"."weight",
-    "lhs"."propensity",
-    "lhs"."standing",
-    "lhs"."copies"
-  FROM "step_8" AS "lhs"
-  INNER JOIN "step_12" AS "rhs"
-    ON (
-      "lhs"."prediction" = "rhs"."prediction"
-    )
-), "step_14" AS (
+), "step_22" AS (
   SELECT
     "id" AS "prediction",
     "at_us" AS "made_at"
-  FROM "step_7" AS "given_predictions"
-), "step_15" AS (
+  FROM "step_21" AS "given_predictions"
+), "step_23" AS (
   SELECT
     "lhs"."prediction",
     "lhs"."at_us",
@@ -307,15 +445,14 @@ FROM "risk"."chargebacks"
     "lhs"."revision",
     "lhs"."weight",
     "lhs"."propensity",
-    "lhs"."standing",
     "lhs"."copies",
     "made_at"
-  FROM "step_13" AS "lhs"
-  INNER JOIN "step_14" AS "rhs"
+  FROM "step_15" AS "lhs"
+  INNER JOIN "step_22" AS "rhs"
     ON (
       "lhs"."prediction" = "rhs"."prediction"
     )
-), "step_16" AS (
+), "step_24" AS (
   SELECT
     "prediction",
     "source",
@@ -325,20 +462,17 @@ FROM "risk"."chargebacks"
     MIN("value") AS "value_low",
     MIN("weight") AS "weight_low",
     MIN("propensity") AS "propensity_low",
-    MIN("made_at") AS "made_at_low",
-    MIN("standing") AS "standing_low",
     MAX("at_us") AS "at_us",
     MAX("value") AS "value",
     MAX("weight") AS "weight",
     MAX("propensity") AS "propensity",
-    MAX("made_at") AS "made_at",
-    MAX("standing") AS "standing"
-  FROM "step_15" AS "given_labels"
+    MAX("made_at") AS "made_at"
+  FROM "step_23" AS "given_labels"
   GROUP BY
     "prediction",
     "source",
     "revision"
-), "step_17" AS (
+), "step_25" AS (
   SELECT
     "prediction" AS "prediction",
     "source" AS "source",
@@ -348,16 +482,13 @@ FROM "risk"."chargebacks"
     "value_low",
     "weight_low",
     "propensity_low",
-    "made_at_low",
-    "standing_low",
     "at_us",
     "value",
     "weight",
     "propensity",
-    "made_at",
-    "standing"
-  FROM "step_16" AS "given_labels"
-), "step_18" AS (
+    "made_at"
+  FROM "step_24" AS "given_labels"
+), "step_26" AS (
   SELECT
     "prediction",
     "source",
@@ -367,32 +498,23 @@ FROM "risk"."chargebacks"
     "value_low",
     "weight_low",
     "propensity_low",
-    "made_at_low",
-    "standing_low",
     "at_us",
     "value",
     "weight",
     "propensity",
     "made_at",
-    "standing",
     CASE
       WHEN (
         (
-          (
-            (
-              "at_us" = "at_us_low" AND "value" = "value_low"
-            ) AND "weight" = "weight_low"
-          )
-          AND "propensity" = "propensity_low"
-        )
-        AND "made_at" = "made_at_low"
+          "at_us" = "at_us_low" AND "value" = "value_low"
+        ) AND "weight" = "weight_low"
       )
-      AND "standing" = "standing_low"
+      AND "propensity" = "propensity_low"
       THEN CAST(0.0 AS DOUBLE)
       ELSE CAST(1.0 AS DOUBLE)
     END AS "ambiguous"
-  FROM "step_17" AS "given_labels"
-), "step_19" AS (
+  FROM "step_25" AS "given_labels"
+), "step_27" AS (
   SELECT
     "prediction",
     "source",
@@ -402,11 +524,10 @@ FROM "risk"."chargebacks"
     "weight",
     "propensity",
     "made_at",
-    "standing",
     "copies",
     "ambiguous"
-  FROM "step_18" AS "given_labels"
-), "step_20" AS (
+  FROM "step_26" AS "given_labels"
+), "step_28" AS (
   SELECT
     "prediction",
     "source",
@@ -416,7 +537,6 @@ FROM "risk"."chargebacks"
     "weight",
     "propensity",
     "made_at",
-    "standing",
     "copies",
     "ambiguous",
     CASE
@@ -453,26 +573,26 @@ FROM "risk"."chargebacks"
       THEN CAST(0.0 AS DOUBLE)
       ELSE "copies"
     END AS "contradicted"
-  FROM "step_19" AS "given_labels"
-), "step_21" AS (
+  FROM "step_27" AS "given_labels"
+), "step_29" AS (
   SELECT
     "prediction",
     COALESCE(SUM("late"), 0) AS "late",
     COALESCE(SUM("early"), 0) AS "early",
     COALESCE(SUM("repeated"), 0) AS "repeated",
     COALESCE(SUM("contradicted"), 0) AS "contradicted"
-  FROM "step_20" AS "given_labels"
+  FROM "step_28" AS "given_labels"
   GROUP BY
     "prediction"
-), "step_22" AS (
+), "step_30" AS (
   SELECT
     "prediction" AS "prediction",
     "late",
     "early",
     "repeated",
     "contradicted"
-  FROM "step_21" AS "given_labels"
-), "step_23" AS (
+  FROM "step_29" AS "given_labels"
+), "step_31" AS (
   SELECT
     "prediction",
     "source",
@@ -482,7 +602,6 @@ FROM "risk"."chargebacks"
     "weight",
     "propensity",
     "made_at",
-    "standing",
     "copies",
     "ambiguous",
     "counts",
@@ -490,19 +609,24 @@ FROM "risk"."chargebacks"
     "early",
     "repeated",
     "contradicted",
-    CAST(0.0 AS DOUBLE) AS "unresolved"
-  FROM "step_20" AS "given_labels"
+    CAST(0.0 AS DOUBLE) AS "unresolved",
+    CASE
+      WHEN "source" = 'bank'
+      THEN CAST(2.0 AS DOUBLE)
+      ELSE CASE WHEN "source" = 'desk' THEN CAST(1.0 AS DOUBLE) ELSE CAST(0.0 AS DOUBLE) END
+    END AS "standing"
+  FROM "step_28" AS "given_labels"
   WHERE
     "counts" > CAST(0.0 AS DOUBLE)
-), "step_24" AS (
+), "step_32" AS (
   SELECT
     *,
     ROW_NUMBER() OVER (
       PARTITION BY "prediction"
       ORDER BY "standing" DESC, "revision" DESC, "at_us" DESC, "source" DESC
     ) AS "place_1"
-  FROM "step_23" AS "given_labels"
-), "step_25" AS (
+  FROM "step_31" AS "given_labels"
+), "step_33" AS (
   SELECT
     "prediction",
     "source",
@@ -512,7 +636,6 @@ FROM "risk"."chargebacks"
     "weight",
     "propensity",
     "made_at",
-    "standing",
     "copies",
     "ambiguous",
     "counts",
@@ -520,19 +643,20 @@ FROM "risk"."chargebacks"
     "early",
     "repeated",
     "contradicted",
-    "unresolved"
-  FROM "step_24" AS "given_labels"
+    "unresolved",
+    "standing"
+  FROM "step_32" AS "given_labels"
   WHERE
     "place_1" = 1
-), "step_26" AS (
+), "step_34" AS (
   SELECT
     "prediction" AS "prediction",
     CASE WHEN "unresolved" = CAST(0.0 AS DOUBLE) THEN "value" ELSE NULL END AS "their_value",
     "weight" AS "their_weight",
     "propensity" AS "their_propensity",
     "unresolved" AS "unresolved"
-  FROM "step_25" AS "given_labels"
-), "step_27" AS (
+  FROM "step_33" AS "given_labels"
+), "step_35" AS (
   SELECT
     "lhs"."prediction",
     "lhs"."late",
@@ -543,12 +667,12 @@ FROM "risk"."chargebacks"
     "their_weight",
     "their_propensity",
     "unresolved"
-  FROM "step_22" AS "lhs"
-  LEFT JOIN "step_26" AS "rhs"
+  FROM "step_30" AS "lhs"
+  LEFT JOIN "step_34" AS "rhs"
     ON (
       "lhs"."prediction" = "rhs"."prediction"
     )
-), "step_28" AS (
+), "step_36" AS (
   SELECT
     "lhs"."id",
     "lhs"."at_us",
@@ -562,10 +686,6 @@ FROM "risk"."chargebacks"
     "lhs"."copies",
     "lhs"."ambiguous",
     "lhs"."matched",
-    "lhs"."label_at",
-    "lhs"."only_value",
-    "lhs"."only_weight",
-    "lhs"."only_propensity",
     "late",
     "early",
     "repeated",
@@ -574,14 +694,43 @@ FROM "risk"."chargebacks"
     "their_weight",
     "their_propensity",
     "unresolved"
-  FROM "step_11" AS "lhs"
-  LEFT JOIN "step_27" AS "rhs"
+  FROM "step_21" AS "lhs"
+  INNER JOIN "step_35" AS "rhs"
     ON (
       "lhs"."id" = "rhs"."prediction"
     )
-), "step_29" AS (
+), "step_37" AS (
   SELECT
-    "id",
+    "at_us" AS "at_us",
+    "score" AS "score",
+    "no_score" AS "no_score",
+    "model" AS "model",
+    "weight" AS "weight",
+    "no_weight" AS "no_weight",
+    "cohort_0" AS "cohort_0",
+    "cohort_1" AS "cohort_1",
+    "copies" AS "copies",
+    "ambiguous" AS "ambiguous",
+    "matched" AS "matched",
+    COALESCE("their_value", -CAST(1.0 AS DOUBLE)) AS "label_value",
+    COALESCE("their_weight", CAST(1.0 AS DOUBLE)) AS "label_weight",
+    COALESCE("their_propensity", CAST(1.0 AS DOUBLE)) AS "label_propensity",
+    COALESCE("late", CAST(0.0 AS DOUBLE)) AS "late",
+    COALESCE("early", CAST(0.0 AS DOUBLE)) AS "early",
+    COALESCE("repeated", CAST(0.0 AS DOUBLE)) AS "repeated",
+    COALESCE("contradicted", CAST(0.0 AS DOUBLE)) AS "contradicted",
+    COALESCE("unresolved", CAST(0.0 AS DOUBLE)) AS "unresolved"
+  FROM "step_36" AS "given_predictions"
+), "step_38" AS (
+  SELECT
+    *
+  FROM "step_20" AS "given_predictions"
+  UNION ALL
+  SELECT
+    *
+  FROM "step_37" AS "given_predictions"
+), "step_39" AS (
+  SELECT
     "at_us",
     "score",
     "no_score",
@@ -593,94 +742,14 @@ FROM "risk"."chargebacks"
     "copies",
     "ambiguous",
     "matched",
-    "label_at",
-    "only_value",
-    "only_weight",
-    "only_propensity",
-    CASE
-      WHEN "matched" = CAST(1.0 AS DOUBLE) AND "label_at" > (
-        "at_us" + 7776000000000
-      )
-      THEN CAST(1.0 AS DOUBLE)
-      ELSE "late"
-    END AS "late",
-    CASE
-      WHEN "matched" = CAST(1.0 AS DOUBLE) AND "label_at" < "at_us"
-      THEN CAST(1.0 AS DOUBLE)
-      ELSE "early"
-    END AS "early",
-    "repeated",
-    "contradicted",
-    "their_value",
-    "their_weight",
-    "their_propensity",
-    "unresolved",
-    CASE
-      WHEN "matched" = CAST(1.0 AS DOUBLE)
-      AND (
-        NOT (
-          "label_at" > (
-            "at_us" + 7776000000000
-          )
-        )
-      )
-      THEN "only_value"
-      ELSE "their_value"
-    END AS "label_value",
-    CASE
-      WHEN "matched" = CAST(1.0 AS DOUBLE)
-      AND (
-        NOT (
-          "label_at" > (
-            "at_us" + 7776000000000
-          )
-        )
-      )
-      THEN "only_weight"
-      ELSE "their_weight"
-    END AS "label_weight",
-    CASE
-      WHEN "matched" = CAST(1.0 AS DOUBLE)
-      AND (
-        NOT (
-          "label_at" > (
-            "at_us" + 7776000000000
-          )
-        )
-      )
-      THEN "only_propensity"
-      ELSE "their_propensity"
-    END AS "label_propensity"
-  FROM "step_28" AS "given_predictions"
-), "step_30" AS (
-  SELECT
-    "id",
-    "at_us",
-    "score",
-    "no_score",
-    "model",
-    "weight",
-    "no_weight",
-    "cohort_0",
-    "cohort_1",
-    "copies",
-    "ambiguous",
-    "matched",
-    "label_at",
-    "only_value",
-    "only_weight",
-    "only_propensity",
+    "label_value",
+    "label_weight",
+    "label_propensity",
     "late",
     "early",
     "repeated",
     "contradicted",
-    "their_value",
-    "their_weight",
-    "their_propensity",
     "unresolved",
-    "label_value",
-    "label_weight",
-    "label_propensity",
     CASE
       WHEN "ambiguous" > CAST(0.0 AS DOUBLE)
       THEN CAST(7.0 AS DOUBLE)
@@ -689,20 +758,19 @@ FROM "risk"."chargebacks"
         THEN CAST(6.0 AS DOUBLE)
         ELSE CASE
           WHEN NOT (
-            "at_us" <= 1756224000000000
-            OR COALESCE("label_value", -CAST(1.0 AS DOUBLE)) = CAST(1.0 AS DOUBLE)
+            "at_us" <= 1756224000000000 OR "label_value" = CAST(1.0 AS DOUBLE)
           )
           THEN CAST(2.0 AS DOUBLE)
           ELSE CASE
-            WHEN COALESCE("unresolved", CAST(0.0 AS DOUBLE)) > CAST(0.0 AS DOUBLE)
+            WHEN "unresolved" > CAST(0.0 AS DOUBLE)
             THEN CAST(4.0 AS DOUBLE)
             ELSE CASE
               WHEN (
-                "weight" * COALESCE("label_weight", CAST(1.0 AS DOUBLE))
+                "weight" * "label_weight"
               ) = CAST(0.0 AS DOUBLE)
               THEN CAST(5.0 AS DOUBLE)
               ELSE CASE
-                WHEN COALESCE("label_value", -CAST(1.0 AS DOUBLE)) >= CAST(0.0 AS DOUBLE)
+                WHEN "label_value" >= CAST(0.0 AS DOUBLE)
                 THEN CAST(0.0 AS DOUBLE)
                 ELSE CAST(1.0 AS DOUBLE)
               END
@@ -711,12 +779,15 @@ FROM "risk"."chargebacks"
         END
       END
     END AS "state",
-    "weight" * COALESCE("label_weight", CAST(1.0 AS DOUBLE)) AS "w",
-    COALESCE("label_value", CAST(0.0 AS DOUBLE)) AS "y"
-  FROM "step_29" AS "given_predictions"
-), "step_31" AS (
+    "weight" * "label_weight" AS "w",
+    CASE
+      WHEN "label_value" >= CAST(0.0 AS DOUBLE)
+      THEN "label_value"
+      ELSE CAST(0.0 AS DOUBLE)
+    END AS "y"
+  FROM "step_38" AS "given_predictions"
+), "step_40" AS (
   SELECT
-    "id",
     "at_us",
     "score",
     "no_score",
@@ -728,21 +799,14 @@ FROM "risk"."chargebacks"
     "copies",
     "ambiguous",
     "matched",
-    "label_at",
-    "only_value",
-    "only_weight",
-    "only_propensity",
+    "label_value",
+    "label_weight",
+    "label_propensity",
     "late",
     "early",
     "repeated",
     "contradicted",
-    "their_value",
-    "their_weight",
-    "their_propensity",
     "unresolved",
-    "label_value",
-    "label_weight",
-    "label_propensity",
     "state",
     "w",
     "y",
@@ -751,10 +815,9 @@ FROM "risk"."chargebacks"
       THEN "score"
       ELSE CAST(1.0 AS DOUBLE) - "score"
     END * CAST(16777216.0 AS DOUBLE) AS "u"
-  FROM "step_30" AS "given_predictions"
-), "step_32" AS (
+  FROM "step_39" AS "given_predictions"
+), "step_41" AS (
   SELECT
-    "id",
     "at_us",
     "score",
     "no_score",
@@ -766,21 +829,14 @@ FROM "risk"."chargebacks"
     "copies",
     "ambiguous",
     "matched",
-    "label_at",
-    "only_value",
-    "only_weight",
-    "only_propensity",
+    "label_value",
+    "label_weight",
+    "label_propensity",
     "late",
     "early",
     "repeated",
     "contradicted",
-    "their_value",
-    "their_weight",
-    "their_propensity",
     "unresolved",
-    "label_value",
-    "label_weight",
-    "label_propensity",
     "state",
     "w",
     "y",
@@ -886,10 +942,9 @@ FROM "risk"."chargebacks"
         ELSE CAST(0.0 AS DOUBLE)
       END
     END AS "rank"
-  FROM "step_31" AS "given_predictions"
-), "step_33" AS (
+  FROM "step_40" AS "given_predictions"
+), "step_42" AS (
   SELECT
-    "id",
     "at_us",
     "score",
     "no_score",
@@ -901,21 +956,14 @@ FROM "risk"."chargebacks"
     "copies",
     "ambiguous",
     "matched",
-    "label_at",
-    "only_value",
-    "only_weight",
-    "only_propensity",
+    "label_value",
+    "label_weight",
+    "label_propensity",
     "late",
     "early",
     "repeated",
     "contradicted",
-    "their_value",
-    "their_weight",
-    "their_propensity",
     "unresolved",
-    "label_value",
-    "label_weight",
-    "label_propensity",
     "state",
     "w",
     "y",
@@ -926,10 +974,9 @@ FROM "risk"."chargebacks"
       THEN CAST(2948.0 AS DOUBLE) - "rank"
       ELSE "rank"
     END + FLOOR("score" * CAST(60.0 AS DOUBLE)) AS "cell"
-  FROM "step_32" AS "given_predictions"
-), "step_34" AS (
+  FROM "step_41" AS "given_predictions"
+), "step_43" AS (
   SELECT
-    "id",
     "at_us",
     "score",
     "no_score",
@@ -941,21 +988,14 @@ FROM "risk"."chargebacks"
     "copies",
     "ambiguous",
     "matched",
-    "label_at",
-    "only_value",
-    "only_weight",
-    "only_propensity",
+    "label_value",
+    "label_weight",
+    "label_propensity",
     "late",
     "early",
     "repeated",
     "contradicted",
-    "their_value",
-    "their_weight",
-    "their_propensity",
     "unresolved",
-    "label_value",
-    "label_weight",
-    "label_propensity",
     "state",
     "w",
     "y",
@@ -1009,8 +1049,8 @@ FROM "risk"."chargebacks"
         )
       ) * -CAST(1.0 AS DOUBLE)
     ) AS "loss"
-  FROM "step_33" AS "given_predictions"
-), "step_35" AS (
+  FROM "step_42" AS "given_predictions"
+), "step_44" AS (
   SELECT
     "model",
     "cohort_0",
@@ -1033,7 +1073,7 @@ FROM "risk"."chargebacks"
     COALESCE(SUM("early"), 0) AS "early",
     COALESCE(SUM("repeated"), 0) AS "repeated",
     COALESCE(SUM("contradicted"), 0) AS "contradicted"
-  FROM "step_34" AS "given_predictions"
+  FROM "step_43" AS "given_predictions"
   GROUP BY
     "model",
     "cohort_0",
@@ -1063,4 +1103,4 @@ SELECT
   "early",
   "repeated",
   "contradicted"
-FROM "step_35" AS "given_predictions"
+FROM "step_44" AS "given_predictions"
