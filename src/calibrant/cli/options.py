@@ -108,3 +108,14 @@ JUDGING = all_of(
 
 SEED = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all resampling.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+#: What a threshold is for; ``decisions.aims`` reads them.
+AIMS = all_of(
+    click.option("--cost-fp", type=float, metavar="X", help="Cost of acting on a negative."),
+    click.option("--cost-fn", type=float, metavar="Y", help="Cost of not acting on a positive."),
+    click.option("--cost-action", type=float, metavar="Z", help="Cost of acting at all."),
+    click.option("--precision", type=float, metavar="P", help="Share of alerts that must be positive."),
+    click.option("--recall", type=float, metavar="R", help="Share of positives that must be found."),
+    click.option("--capacity", type=float, metavar="N", help="Alerts a day that can be handled."),
+    click.option("--rows-per-day", type=float, metavar="M", help="For --capacity where there is no --time."),
+)

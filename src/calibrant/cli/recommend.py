@@ -40,13 +40,7 @@ Exit codes: 0 recommended and written (it may be to keep the scores), 2 wrong us
 @options.DATA_IF_FILES
 @options.JUDGING
 @click.option("-o", "--output", metavar="OUT", help="The calibrator file to write: calibrator.json.")
-@click.option("--cost-fp", type=float, metavar="X", help="Cost of acting on a negative.")
-@click.option("--cost-fn", type=float, metavar="Y", help="Cost of not acting on a positive.")
-@click.option("--cost-action", type=float, metavar="Z", help="Cost of acting at all.")
-@click.option("--precision", type=float, metavar="P", help="Share of alerts that must be positive.")
-@click.option("--recall", type=float, metavar="R", help="Share of positives that must be found.")
-@click.option("--capacity", type=float, metavar="N", help="Alerts a day that can be handled.")
-@click.option("--rows-per-day", type=float, metavar="M", help="For --capacity where there is no --time.")
+@options.AIMS
 @options.SEED
 @options.JSON
 def command(
@@ -59,19 +53,20 @@ def command(
     Instead of files, --stream NAME takes the raw scores of its matured pairs; the latest partitions judge.
     """
     from calibrant.calibrators import codec
+    from calibrant.decisions import aims
     from calibrant.frames import atomic, measurable
     from calibrant.stats import results
 
-    aims = {name: rest.pop(name) for name in AIMS}
-    _one_aim(aims)
+    given = {name: rest.pop(name) for name in aims.NAMES}
+    aims.demand_one([name for name, value in given.items() if value is not None])
     asked, rest = streams.split(files, rest)
     basis = Basis(options.Data(**rest).read(files)) if asked is None else of_stream(asked, *asked.matured())
     if basis is None:
         return console.INCONCLUSIVE
-    objective = _objective(aims, basis.rows)
     if len(basis.rows) < measurable.FEW:
         return _too_few(f"{len(basis.rows)} rows, at least {measurable.FEW} are needed")
     measurable.require(basis.rows)
+    objective = aims.objective(aims_of(given, basis.rows))
     found = basis.recommend(objective=objective, tolerance=tolerance, level=level, seed=seed)
     if isinstance(found.choice, results.Insufficient):
         console.explain(
@@ -135,47 +130,17 @@ def of_stream(asked: streams.Asked, stream: Stream, found: Matured) -> Basis | N
     return Basis(read.rows, read.judged, caps.OTHER, stream.scale)
 
 
-AIMS = ("cost_fp", "cost_fn", "cost_action", "precision", "recall", "capacity", "rows_per_day")
-
-
 def _too_few(cause: str) -> int:
     console.explain("CAL-320", "not enough data to recommend anything", cause=cause, fix="collect more labelled rows")
     return console.INCONCLUSIVE
 
 
-def _one_aim(aims: dict[str, float | None]) -> None:
-    costs = [name for name in ("cost_fp", "cost_fn", "cost_action") if aims[name] is not None]
-    others = [name for name in ("precision", "recall", "capacity") if aims[name] is not None]
-    if bool(costs) + len(others) > 1:
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in (*costs, *others))
-        raise errors.UsageError(
-            "CAL-401", "several ways to choose a threshold", cause=f"{named} were given", fix="keep one of them"
-        )
-    if costs and (aims["cost_fp"] is None or aims["cost_fn"] is None):
-        raise errors.UsageError(
-            "CAL-401",
-            "a threshold from costs needs both costs",
-            cause=f"only --{costs[0].replace('_', '-')} was given",
-            fix="give --cost-fp and --cost-fn",
-        )
-    if aims["rows_per_day"] is not None and aims["capacity"] is None:
-        raise errors.UsageError(
-            "CAL-401", "--rows-per-day goes with --capacity", cause="no --capacity was given", fix="add or drop it"
-        )
-
-
-def _objective(aims: dict[str, float | None], rows: Rows) -> Objective | None:
-    from calibrant.decisions import costs, thresholds
-
-    if aims["cost_fp"] is not None and aims["cost_fn"] is not None:
-        return costs.Costs(aims["cost_fp"], aims["cost_fn"], aims["cost_action"] or 0.0)
-    if aims["precision"] is not None:
-        return thresholds.Precision(aims["precision"])
-    if aims["recall"] is not None:
-        return thresholds.Recall(aims["recall"])
-    if aims["capacity"] is not None:
-        return thresholds.Capacity(aims["capacity"], aims["rows_per_day"] or _rows_per_day(rows))
-    return None
+def aims_of(given: dict[str, float | None], rows: Rows) -> dict[str, float]:
+    """The aims that were given, with the rows a day that a capacity needs."""
+    aims = {name: value for name, value in given.items() if value is not None}
+    if "capacity" in aims and "rows_per_day" not in aims:
+        aims["rows_per_day"] = _rows_per_day(rows)
+    return aims
 
 
 def _rows_per_day(rows: Rows) -> float:

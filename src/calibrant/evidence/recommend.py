@@ -251,10 +251,19 @@ def _threshold(choice: thresholds.Choice | results.Insufficient | None) -> codec
     return codec.Threshold(choice.value, choice.objective, known)
 
 
+def data_digest(rows: columns.Rows) -> str:
+    """``sha256:`` and the digest of the values of every column, in the order of the rows, whatever their names."""
+    content = hashlib.sha256()
+    for part in (rows.scores, rows.labels, rows.weights, rows.times):
+        content.update(b"\x00" if part is None else b"\x01" + np.ascontiguousarray(part).tobytes())
+    for field in sorted(rows.cohorts):
+        column = rows.cohorts[field]
+        content.update("\x1f".join((field, *column.values)).encode() + np.ascontiguousarray(column.codes).tobytes())
+    return f"sha256:{content.hexdigest()}"
+
+
 def _provenance(rows: columns.Rows, mask: NDArray[np.bool_], chosen: selection.Selection, seed: int) -> dict[str, Any]:
     """Where the map comes from: enough to fit it again and compare digests."""
-    parts = [rows.scores, rows.labels] + [column for column in (rows.weights, rows.times) if column is not None]
-    content = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
     window = None if rows.times is None else [str(rows.times.min()), str(rows.times.max())]
     cut = None if rows.times is None else str(rows.times[mask].min())
     return {
@@ -265,7 +274,7 @@ def _provenance(rows: columns.Rows, mask: NDArray[np.bool_], chosen: selection.S
         "rows_judged": int(mask.sum()),
         "window": window,
         "judged_from": cut,
-        "data_digest": f"sha256:{content.hexdigest()}",
+        "data_digest": data_digest(rows),
         "method": chosen.method,
         "seed": seed,
     }

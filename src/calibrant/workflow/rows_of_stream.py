@@ -86,9 +86,11 @@ def _kept(found: evidence_of_stream.Matured, field: str) -> pa.Array:
 
 
 def _part(one: reference.Pairs, kept: dict[str, pa.Array], *, weighting: str) -> _Part:
-    mine = one.state <= joined.IMPLICIT
+    # in an order of their own, so that the same events give the same fit however they are stored
+    order = compute.sort_indices(one.table.select(["at_us", "id"]), [("at_us", "ascending"), ("id", "ascending")])
+    mine = order.to_numpy()[(one.state <= joined.IMPLICIT)[order.to_numpy()]]
     weights = one.weight / one.propensity if weighting == "inverse_propensity" else one.weight
-    table = one.table.filter(pa.array(mine))
+    table = one.table.take(pa.array(mine))
     declared = [field for field in kept if field != "model"]
     encoded = dict(zip(declared, reference.attributes(table["cohorts"], declared), strict=True))
     codes = {}
