@@ -11,7 +11,9 @@ from pathlib import Path
 from benchmarks import clock, data, table
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-QUESTIONS = ("summarising", "fits", "measures", "cohorts", "applying", "starting", "joining", "ingesting", "engines")
+QUESTIONS = (
+    "summarising", "fits", "measures", "cohorts", "applying", "starting", "joining", "ingesting", "auditing", "engines",
+)  # fmt: skip
 
 
 def main() -> None:
