@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -85,25 +85,25 @@ def take(
         )
         forgotten = ingest.house(opened, stream, time=wiring.clock())
     if as_json:
-        console.emit_json(
-            {
-                "schema": "calibrant.ingest/1",
-                "stream": name,
-                "kind": kind,
-                "source": file,
-                **{count: getattr(found, count) for count in COUNTS},
-                "resumed": found.resumed,
-                "forgotten": forgotten,
-                "named": [
-                    {"place": one.place, "code": one.code, "path": one.path, "reason": one.reason}
-                    for one in found.named
-                ],
-            }
-        )
+        console.emit_json(_document(found, name, file, kind=kind, forgotten=forgotten))
     else:
         console.table("", (kind, "count"), [(count, f"{getattr(found, count):,}") for count in COUNTS])
     tell(found, forgotten, kind)
     return console.FINE if found.clean else console.FINDINGS
+
+
+def _document(found: Ingested, name: str, file: str, *, kind: str, forgotten: int) -> dict[str, Any]:
+    named = [{"place": one.place, "code": one.code, "path": one.path, "reason": one.reason} for one in found.named]
+    return {
+        "schema": "calibrant.ingest/1",
+        "stream": name,
+        "kind": kind,
+        "source": file,
+        **{count: getattr(found, count) for count in COUNTS},
+        "resumed": found.resumed,
+        "forgotten": forgotten,
+        "named": named,
+    }
 
 
 def _mapping(columns: tuple[str, ...]) -> dict[str, str] | None:

@@ -18,8 +18,9 @@ from calibrant.joining import caps, contract, joined, selective
 from calibrant.ports import event_log
 from calibrant.stats import cohorts as stacked
 from calibrant.stats import results
+from calibrant.stats import summary as summaries
 from calibrant.streams import declaration
-from calibrant.workflow import label_bias, partitions
+from calibrant.workflow import label_bias, partitions, window_caps
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -77,7 +78,9 @@ def matured(
             return _from_events(
                 reader, stream, now_us, start_us, end_us, as_of_us=as_of_us, weighting=weighting, progress=progress
             )
-        refreshed = partitions.refresh(reader, store, stream, now_us=now_us, progress=progress)
+        refreshed = partitions.refresh(
+            reader, store, stream, now_us=now_us, start_us=start_us, end_us=end_us, progress=progress
+        )
         found = _from_summaries(reader, stream, refreshed, start_us, end_us)
     if keep is not None:
         partitions.keep(keep, stream, refreshed)
@@ -244,47 +247,46 @@ def _from_events(
 ) -> Matured:
     width = reader.partition_width_us(stream.name)
     as_of = now_us if as_of_us is None else as_of_us
-    pairs: list[stacked.Cohorts] = []
-    unweighted: list[stacked.Cohorts] = []
     gaps: list[label_bias.Window] = []
-    counts = joined.JoinCounts()
+    every: list[joined.Joined] = []
+    unweighted: list[joined.Joined] = []
     found = partitions.starts(reader, stream, start_us=start_us, end_us=end_us, as_of_us=as_of_us)
     for done, start in enumerate(found, 1):
         begin = start if start_us is None else max(start, start_us)
         end = start + width if end_us is None else min(start + width, end_us)
         ask = functools.partial(
-            partitions.join,
-            reader,
-            stream,
-            start_us=begin,
-            end_us=end,
-            as_of_us=as_of,
-            received_by_us=as_of_us,
+            partitions.join, reader, stream, start_us=begin, end_us=end, as_of_us=as_of, received_by_us=as_of_us
         )
-        one = ask(weighting=weighting)
-        counts = counts + one.counts
-        gaps += [(begin, end)] if one.counts.unlabelled else []
-        pairs += [one.cohorts] if len(one.cohorts) else []
-        if weighting != "plain" and len(one.cohorts):
-            unweighted.append(ask(weighting="plain").cohorts)
+        every.append(ask(weighting=weighting))
+        gaps += [(begin, end)] if every[-1].counts.unlabelled else []
+        if weighting != "plain":
+            unweighted.append(ask(weighting="plain"))
         if progress is not None:
             progress(done, len(found))
-    plain = _total(unweighted, stream).pooled()
-    weight, positive = float(plain.total("w").sum()), float(plain.total("wy").sum())
     return Matured(
-        _total(pairs, stream),
-        counts,
+        _added(every, stream),
+        sum((one.counts for one in every), joined.JoinCounts()),
         as_of,
         start_us,
         end_us,
         weighting,
         made=len(found),
         coverage=label_bias.coverage(reader, stream, gaps, as_of_us=as_of, received_by_us=as_of_us),
-        plain_rate=positive / weight if weight > 0.0 else None,
+        plain_rate=_rate(_added(unweighted, stream).pooled()),
     )
+
+
+def _rate(whole: summaries.Summary) -> float | None:
+    """The share of positives, where there are any rows."""
+    weight, positive = float(whole.total("w").sum()), float(whole.total("wy").sum())
+    return positive / weight if weight > 0.0 else None
+
+
+def _added(parts: Sequence[joined.Joined], stream: declaration.Stream) -> stacked.Cohorts:
+    return _total([one.cohorts for one in parts if len(one.cohorts)], stream)
 
 
 def _total(pairs: Sequence[stacked.Cohorts], stream: declaration.Stream) -> stacked.Cohorts:
     if not pairs:
         return joined.no_cohorts(partitions.key_of(stream).fields, "dyadic")
-    return partitions.capped(stacked.total(pairs), stream)
+    return window_caps.capped(stacked.total(pairs), stream)
