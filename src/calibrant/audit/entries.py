@@ -19,6 +19,7 @@ from calibrant.calibrators import canonical
 SCHEMA: Final = "calibrant.audit/1"
 #: Bytes of a commitment's salt.
 SALT: Final = 16
+_sorted = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 _KEYS: Final = (
     "action", "actor", "after", "at_us", "before", "evidence", "idempotency_key", "index", "origin", "reason",
     "request", "resource", "schema",
@@ -70,6 +71,9 @@ class Entry:
 
 def dumps(entry: Entry) -> bytes:
     """Canonical JSON (RFC 8785); what the tree's leaf is the hash of."""
+    if _typed(entry):
+        # without fractions and with plain keys, the standard library writes the same bytes ten times faster
+        return _sorted(entry.to_dict()).encode()
     return canonical.dumps(entry.to_dict())
 
 
@@ -106,10 +110,15 @@ def _entry(found: Mapping[str, Any]) -> Entry:
 
 
 def _typed(entry: Entry) -> bool:
-    """Whether what is computed with is what it is computed as."""
+    """Whether every part is of the type that it is declared as, and every number exact in JSON."""
     numbers = (entry.index, entry.at_us, entry.revision)
-    texts = (entry.actor, entry.action, entry.kind, entry.name)
-    return all(type(number) is int for number in numbers) and all(type(text) is str for text in texts)
+    texts = (entry.actor, entry.action, entry.kind, entry.name, *entry.evidence)
+    perhaps = (entry.before, entry.after, entry.reason, entry.origin, entry.request, entry.idempotency_key)
+    return (
+        all(type(number) is int and abs(number) <= canonical.EXACT for number in numbers)
+        and all(type(text) is str for text in texts)
+        and all(text is None or type(text) is str for text in perhaps)
+    )
 
 
 def _malformed(cause: str) -> errors.ArtifactError:
