@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_eight_processes_move_one_binding(tmp_path: Path, moves: int) -> None:
         assert _agree(store, acknowledged) == len(acknowledged) == moves
 
 
-@pytest.mark.parametrize("moves", [160, pytest.param(10_000, marks=pytest.mark.theory)])
+@pytest.mark.parametrize("moves", [40, pytest.param(10_000, marks=pytest.mark.theory)])
 def test_eight_processes_on_a_server(postgres: str, moves: int) -> None:
     """The same on PostgreSQL."""
     schema = f"moved{next(_NUMBERS)}"
@@ -89,3 +90,35 @@ def test_kills_at_any_moment(tmp_path: Path, times: int) -> None:
         with control_sqlite.open_store(file) as store:
             assert _agree(store, acknowledged) >= len(acknowledged)
     assert acknowledged
+
+
+@pytest.mark.parametrize("times", [3, pytest.param(30, marks=pytest.mark.theory)])
+def test_a_server_stopped_in_the_middle(own_postgres: Any, times: int) -> None:
+    """``pg_ctl stop -m immediate`` while two processes promote: the same, and they go on when it is back."""
+    rng = np.random.default_rng(times)
+    with control_postgres.open_store(own_postgres.address):
+        pass  # the schema is there before the first stop
+    children = [_start(own_postgres.address, "calibrant_control", 1_000_000) for _ in range(2)]
+    said: list[str] = []
+    try:
+        for child in children:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "open\n"
+        before = 0
+        for _ in range(times):
+            time.sleep(float(rng.uniform(0.3, 0.8)))
+            own_postgres.stop()
+            own_postgres.start()
+            with control_postgres.open_store(own_postgres.address) as store:
+                after = _agree(store, [])
+            assert after >= before
+            before = after
+        time.sleep(1)
+    finally:
+        for child in children:
+            child.kill()
+            said += child.communicate()[0].splitlines()
+    assert any(line == "err CAL-853" for line in said)
+    assert {line.split()[0] for line in said} <= {"ack", "err"}
+    with control_postgres.open_store(own_postgres.address) as store:
+        assert _agree(store, _acknowledged(said)) > 0

@@ -59,11 +59,15 @@ class ControlPostgres(postgres.PostgresServer):
                     yield sessions.Session(connection, "postgres")
             except BaseException:  # whatever it was, the connection may be broken; it is raised on
                 connection.close()
+                self._forget_idle()
                 raise
             self._idle.append(connection)
 
     def close(self) -> None:
         super().close()
+        self._forget_idle()
+
+    def _forget_idle(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
