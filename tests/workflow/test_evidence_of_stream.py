@@ -40,6 +40,22 @@ def same(mine, theirs) -> None:  # type: ignore[no-untyped-def]
     np.testing.assert_allclose(mine.summary.sums, theirs.summary.sums, rtol=1e-9, atol=1e-9)
 
 
+def test_a_window_reads_only_its_own_pairs(filled, stream, clock) -> None:  # type: ignore[no-untyped-def]
+    """Of the other partitions the headers say that they are up to date; what is not is made again all the same."""
+    with filled.snapshot() as reader:
+        partitions.keep(filled, stream, partitions.refresh(reader, filled, stream, now_us=clock.now_us()))
+    day = made_up.DAY_US
+    window = {"start_us": made_up.START_US + day + 5, "end_us": made_up.START_US + 2 * day}
+    with filled.snapshot() as reader:
+        found = partitions.refresh(reader, filled, stream, now_us=clock.now_us(), **window)
+    assert (list(found.partitions), found.made) == ([made_up.START_US + day], ())
+    late = made_up.predictions(made_up.prediction("late", days=3.5))
+    filled.append_predictions(stream.name, late, received_us=clock.now_us())
+    with filled.snapshot() as reader:
+        found = partitions.refresh(reader, filled, stream, now_us=clock.now_us(), **window)
+    assert found.made == (made_up.START_US + 3 * day,)
+
+
 def test_merged_partitions_are_one_join(filled, stream, clock) -> None:  # type: ignore[no-untyped-def]
     """By model and cohort; counts too."""
     found = evidence.matured(filled, stream, now_us=clock.now_us(), keep=filled)

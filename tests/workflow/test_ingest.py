@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import hashlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -55,6 +56,9 @@ def test_every_item_is_in_one_count(take, store, tmp_path: Path) -> None:  # typ
     counts = store.counts("s")
     assert (counts.predictions, counts.duplicates, counts.conflicting, counts.rejected) == (3, 1, 1, 2)
     assert "1.5" not in str(store.rejected("s").to_pylist())
+    assert [row["body_hash"] for row in store.rejected("s").to_pylist()] == [
+        hashlib.sha256(line).digest() for line in (json.dumps(bad).encode(), b"{")
+    ]
 
 
 def test_sending_a_file_again_changes_nothing(take, store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

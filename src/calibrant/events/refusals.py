@@ -35,12 +35,16 @@ class Refused(Exception):  # a signal inside this room, not an error that a call
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One refused item: its place in the input (from 0), the reason's code, the member, the reason in words."""
+    """One refused item: its place in the input (from 0), the reason's code, the member, the reason in words.
+
+    ``body_hash`` is the SHA-256 of its bytes, empty where the reader does not hold the bytes of single items.
+    """
 
     index: int
     code: str
     path: str
     reason: str
+    body_hash: bytes = b""
 
     @classmethod
     def of(cls, index: int, refusal: Refusal, path: str) -> Rejected:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Generic, TypeVar
 
 import msgspec
@@ -39,7 +40,7 @@ def read_predictions(
         made = structs.prediction_columns(decoded.rows, tally)
         if decoded.strings() != tally.strings and decoded.drop_doubles():
             made = structs.prediction_columns(decoded.rows, tally)
-        yield admission.predictions(*made, decoded.items(piece))
+        yield _hashed(admission.predictions(*made, decoded.items(piece)), piece)
 
 
 def read_labels(source: Source, *, stream: declaration.Stream) -> Iterator[batches.Parsed[batches.LabelBatch]]:
@@ -51,7 +52,17 @@ def read_labels(source: Source, *, stream: declaration.Stream) -> Iterator[batch
         made = structs.label_columns(decoded.rows, tally)
         if decoded.strings() != tally.strings and decoded.drop_doubles():
             made = structs.label_columns(decoded.rows, tally)
-        yield admission.labels(made, decoded.items(piece))
+        yield _hashed(admission.labels(made, decoded.items(piece)), piece)
+
+
+def _hashed(parsed: batches.Parsed[batches.B], piece: event_lines.Piece) -> batches.Parsed[batches.B]:
+    """With a hash of each refused line, so that it can be found in the input again; too long ones were not held."""
+    if not parsed.rejected:
+        return parsed
+    held = dict(zip(piece.places, piece.lines, strict=True))
+    hashes = {one.index: hashlib.sha256(held[one.index]).digest() for one in parsed.rejected if one.index in held}
+    rejected = tuple(replace(one, body_hash=hashes.get(one.index, b"")) for one in parsed.rejected)
+    return replace(parsed, rejected=rejected)
 
 
 def write_predictions(batch: batches.PredictionBatch) -> Iterator[bytes]:

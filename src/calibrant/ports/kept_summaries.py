@@ -23,13 +23,24 @@ class SummaryKey:
     grid: summary.Grid = "dyadic"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class KeptSummary:
-    """One partition's pairs by ``SummaryKey.fields`` (None: no pairs), and how many events were not pairs, by reason.
+@dataclass(frozen=True, slots=True)
+class SummaryHeader:
+    """What one partition's summary says of itself, and how many events were pairs or not, by reason.
 
     ``through_seq``: the change of the event log that it includes all up to. ``final``: every prediction was matured
     as of ``as_of_us``, so that only a new event can change it.
     """
+
+    partition_us: int
+    through_seq: int
+    as_of_us: int
+    final: bool
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class KeptSummary:
+    """One partition's pairs by ``SummaryKey.fields`` (None: no pairs), and what ``SummaryHeader`` says of it."""
 
     partition_us: int
     pairs: cohorts.Cohorts | None
@@ -63,6 +74,24 @@ class KeptSummaries(Protocol):
         """All partitions that start in [start, end), merged."""
         ...
 
-    def partitions(self, stream: str, key: SummaryKey) -> tuple[KeptSummary, ...]:
-        """Each partition's summary, in order of time."""
+    def partitions(
+        self,
+        stream: str,
+        key: SummaryKey,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+    ) -> tuple[KeptSummary, ...]:
+        """Each summary of a partition that starts in [start, end), in order of time."""
+        ...
+
+    def headers(
+        self,
+        stream: str,
+        key: SummaryKey,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+    ) -> tuple[SummaryHeader, ...]:
+        """The same without the pairs, which are not read."""
         ...

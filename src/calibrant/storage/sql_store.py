@@ -95,19 +95,36 @@ class SqlReads:
         start_us: int | None = None,
         end_us: int | None = None,
     ) -> kept_summaries.MergedSummary:
-        return summaries.merged(self._kept(stream, key, start_us, end_us))
+        return summaries.merged(self.partitions(stream, key, start_us=start_us, end_us=end_us))
 
-    def partitions(self, stream: str, key: kept_summaries.SummaryKey) -> tuple[kept_summaries.KeptSummary, ...]:
-        return self._kept(stream, key, None, None)
-
-    def _kept(
-        self, stream: str, key: kept_summaries.SummaryKey, start_us: int | None, end_us: int | None
+    def partitions(
+        self,
+        stream: str,
+        key: kept_summaries.SummaryKey,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
     ) -> tuple[kept_summaries.KeptSummary, ...]:
+        with self._of_stream(stream) as (session, stream_id):
+            return summaries.partitions(session, stream_id, key, start_us=start_us, end_us=end_us)
+
+    def headers(
+        self,
+        stream: str,
+        key: kept_summaries.SummaryKey,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+    ) -> tuple[kept_summaries.SummaryHeader, ...]:
+        with self._of_stream(stream) as (session, stream_id):
+            return summaries.headers(session, stream_id, key, start_us=start_us, end_us=end_us)
+
+    @contextmanager
+    def _of_stream(self, stream: str) -> Iterator[tuple[database.Session, int]]:
+        """A session and the number of a stream: 0, which none has, for one that was never written to."""
         with self._database.read() as session:
             found = reading.Reader(session, self._database.sealed).find(stream)
-            if found is None:
-                return ()
-            return summaries.partitions(session, found.stream_id, key, start_us=start_us, end_us=end_us)
+            yield session, 0 if found is None else found.stream_id
 
     def close(self) -> None:
         self._database.close()

@@ -40,18 +40,39 @@ def partitions(
     end_us: int | None,
 ) -> tuple[kept_summaries.KeptSummary, ...]:
     """The summaries of the partitions that start in [start, end)."""
-    rows = session.rows(
-        "summaries",
-        stream_id=stream_id,
-        fields=_fields(key),
-        grid=key.grid,
-        start_us=-reading.EVER if start_us is None else start_us,
-        end_us=reading.EVER if end_us is None else end_us,
-    )
+    rows = session.rows("summaries", **_where(stream_id, key, start_us, end_us))
     return tuple(
         kept_summaries.KeptSummary(partition, _pairs(body), through, as_of, bool(final), json.loads(counts))
         for partition, through, as_of, final, counts, body in rows
     )
+
+
+def headers(
+    session: database.Session,
+    stream_id: int,
+    key: kept_summaries.SummaryKey,
+    *,
+    start_us: int | None,
+    end_us: int | None,
+) -> tuple[kept_summaries.SummaryHeader, ...]:
+    """The same without their bodies."""
+    rows = session.rows("summary_headers", **_where(stream_id, key, start_us, end_us))
+    return tuple(
+        kept_summaries.SummaryHeader(partition, through, as_of, bool(final), json.loads(counts))
+        for partition, through, as_of, final, counts in rows
+    )
+
+
+def _where(
+    stream_id: int, key: kept_summaries.SummaryKey, start_us: int | None, end_us: int | None
+) -> dict[str, int | str]:
+    return {
+        "stream_id": stream_id,
+        "fields": _fields(key),
+        "grid": key.grid,
+        "start_us": -reading.EVER if start_us is None else start_us,
+        "end_us": reading.EVER if end_us is None else end_us,
+    }
 
 
 def merged(found: Sequence[kept_summaries.KeptSummary]) -> kept_summaries.MergedSummary:

@@ -64,6 +64,25 @@ class KeptSummariesContract:
         assert merged.pairs is None
         assert [one.counts for one in opened.partitions(S, KEY)] == [{"immature": day} for day in range(4)]
 
+    def test_headers_are_summaries_without_pairs(self, opened: kept_summaries.KeptSummaries) -> None:
+        """The same partitions in the same windows, with everything but the pairs."""
+        pairs = some_pairs(np.random.default_rng(1), 50, 2)
+        for day in range(4):
+            opened.put(S, KEY, kept(day, pairs, through_seq=day, final=day != 2))
+        start = made_up.START_US + made_up.DAY_US
+        windows: list[dict[str, int]] = [{}, {"start_us": start}, {"end_us": start + 1}, {"start_us": start + 1}]
+        for window in windows:
+            whole = opened.partitions(S, KEY, **window)
+            headers = opened.headers(S, KEY, **window)
+            assert all(one.pairs is not None for one in whole)
+            assert headers == tuple(
+                kept_summaries.SummaryHeader(one.partition_us, one.through_seq, one.as_of_us, one.final, one.counts)
+                for one in whole
+            )
+        assert [len(opened.headers(S, KEY, **window)) for window in windows] == [4, 3, 2, 2]
+        assert opened.headers("never", KEY) == ()
+        assert opened.partitions("never", KEY) == ()
+
     def test_a_newer_summary_replaces_an_older_one_only(self, opened: kept_summaries.KeptSummaries) -> None:
         """By the change that it includes, not by who came last."""
         assert opened.put(S, KEY, kept(0, None, through_seq=5, counts={"n": 5}))

@@ -175,7 +175,7 @@ def take(
         )
         named += _refused(done, part.positions[start : start + batch] + 1)
     if part.rejected:
-        items = [event_log.RejectedItem(one.code, one.path, one.reason) for one in part.rejected]
+        items = [event_log.RejectedItem(one.code, one.path, one.reason, one.body_hash) for one in part.rejected]
         log.reject(stream.name, items, received_us=time.now_us())
     counted = replace(state, items=state.items + part.items, rejected=state.rejected + len(part.rejected))
     return counted, sorted(named, key=lambda one: one.place)

@@ -17,12 +17,13 @@ import numpy as np
 
 from calibrant import errors
 from calibrant.calibrators import canonical
-from calibrant.joining import caps, contract, joined, reference
+from calibrant.joining import contract, joined, reference
 from calibrant.ports import event_log, kept_summaries
-from calibrant.stats import cohorts as stacked
 from calibrant.streams import declaration
 
 Progress: TypeAlias = Callable[[int, int], None]
+#: A kept summary, or what it says of itself.
+Kept: TypeAlias = kept_summaries.KeptSummary | kept_summaries.SummaryHeader
 
 #: A partition keeps so many times more values of a field than the cap: which ones count is decided for the window.
 FINER: Final = 10
@@ -43,7 +44,18 @@ class Reads(event_log.EventReader, Protocol):
         """As in ``EventLog``."""
         ...
 
-    def partitions(self, stream: str, key: kept_summaries.SummaryKey) -> tuple[kept_summaries.KeptSummary, ...]:
+    def partitions(
+        self,
+        stream: str,
+        key: kept_summaries.SummaryKey,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+    ) -> tuple[kept_summaries.KeptSummary, ...]:
+        """As in ``KeptSummaries``."""
+        ...
+
+    def headers(self, stream: str, key: kept_summaries.SummaryKey) -> tuple[kept_summaries.SummaryHeader, ...]:
         """As in ``KeptSummaries``."""
         ...
 
@@ -64,7 +76,7 @@ class Store(event_log.EventLog, kept_summaries.KeptSummaries, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """Every partition's summary as of now, and which of them had to be made again."""
+    """The summaries of a window as of now, and of the partitions that had to be made again, wherever they are."""
 
     partitions: Mapping[int, kept_summaries.KeptSummary]
     made: tuple[int, ...]
@@ -88,17 +100,21 @@ def refresh(
     stream: declaration.Stream,
     *,
     now_us: int,
+    start_us: int | None = None,
+    end_us: int | None = None,
     progress: Progress | None = None,
 ) -> Refreshed:
     """Make what is out of date again, in memory; ``keep`` makes it durable. ``reader`` is a snapshot of ``store``.
+
+    Of partitions outside the window [start_us, end_us) only the headers are read.
 
     Raises StoreDamagedError (CAL-871) when the summaries together miss or double predictions of the log.
     """
     declared, seq = fingerprint(stream), reader.last_seq(stream.name)
     dirty = set(reader.dirty(stream.name))
     # read after the snapshot began: what is newer than it shows that by its number
-    known = {one.partition_us: one for one in store.partitions(stream.name, key_of(stream))}
     width, horizon = reader.partition_width_us(stream.name), contract.horizon_us(stream.labels)
+    known = _known(store, stream, None if start_us is None else start_us - start_us % width, end_us)
 
     def out_of_date(start: int) -> bool:
         one = known.get(start)
@@ -108,7 +124,7 @@ def refresh(
 
     stale = sorted(start for start in dirty | set(known) if out_of_date(start))
     made = _make(reader, stream, stale, seq=seq, now_us=now_us, progress=progress)
-    whole = {**known, **made}
+    whole: dict[int, Kept] = {**known, **made}
     expected = reader.counts(stream.name).predictions
     if _held(whole.values()) != expected:
         # summaries of another declaration, or of none yet, whose partitions were called clean since
@@ -122,10 +138,26 @@ def refresh(
             cause=f"{_held(whole.values()):,} predictions are summarised, {expected:,} are stored",
             fix=f"run calibrant verify-summaries {stream.name}, and restore the store from a backup",
         )
-    return Refreshed(dict(sorted(whole.items())), tuple(stale), seq, now_us)
+    held = {start: one for start, one in sorted(whole.items()) if isinstance(one, kept_summaries.KeptSummary)}
+    return Refreshed(held, tuple(stale), seq, now_us)
 
 
-def current(one: kept_summaries.KeptSummary, *, seq: int, declared: int) -> bool:
+def _known(store: Reads, stream: declaration.Stream, start_us: int | None, end_us: int | None) -> dict[int, Kept]:
+    """What is kept: of partitions that start in the window with pairs, of the others the headers."""
+    key = key_of(stream)
+    inside = store.partitions(stream.name, key, start_us=start_us, end_us=end_us)
+    known: dict[int, Kept] = {one.partition_us: one for one in inside}
+    if start_us is None and end_us is None:
+        return known
+    for one in store.headers(stream.name, key):
+        before = start_us is not None and one.partition_us < start_us
+        # in the window, one that is only seen now was kept meanwhile: its pairs were not read
+        if before or (end_us is not None and one.partition_us >= end_us):
+            known[one.partition_us] = one
+    return known
+
+
+def current(one: Kept, *, seq: int, declared: int) -> bool:
     """Whether a kept summary was made under this declaration, and of no later events than the snapshot holds."""
     return one.through_seq <= seq and one.counts.get(_DECLARATION) == declared
 
@@ -236,24 +268,6 @@ def told(counts: joined.JoinCounts) -> dict[str, int]:
     return {name: getattr(counts, name) for name in _COUNTED}
 
 
-def capped(found: stacked.Cohorts, stream: declaration.Stream) -> stacked.Cohorts:
-    """The cohorts with at most the declared number of values of each field, by pairs; the others are ``__other__``.
-
-    Whether a value stays is decided over the whole window, so that merged partitions answer as one join would.
-    """
-    rows, keys = found.summary.rows.tolist(), found.keys
-    for place, one in enumerate(stream.cohorts, 1):
-        many: dict[str, int] = {}
-        for key, n in zip(keys, rows, strict=True):
-            many[key[place]] = many.get(key[place], 0) + n
-        allowed = caps.most_frequent(many.items(), one.cap)
-        if allowed is not None:
-            keys = tuple(
-                key if key[place] in allowed else (*key[:place], caps.OTHER, *key[place + 1 :]) for key in keys
-            )
-    return found if keys == found.keys else found.renamed(found.fields, keys)
-
-
 def _make(
     reader: event_log.EventReader,
     stream: declaration.Stream,
@@ -290,7 +304,7 @@ def summarised(
     )
 
 
-def _held(parts: Iterable[kept_summaries.KeptSummary]) -> int:
+def _held(parts: Iterable[Kept]) -> int:
     """Predictions that the summaries account for."""
     names = ("predictions", "future", "duplicate_predictions", "conflicting_predictions")
     return sum(one.counts.get(name, 0) for one in parts for name in names)

@@ -14,6 +14,12 @@ WHERE stream_id = :stream_id AND fields = :fields AND grid = :grid
   AND partition_us >= :start_us AND partition_us < :end_us
 ORDER BY partition_us
 
+-- name: summary_headers
+SELECT partition_us, through_seq, as_of_us, final, counts FROM summaries
+WHERE stream_id = :stream_id AND fields = :fields AND grid = :grid
+  AND partition_us >= :start_us AND partition_us < :end_us
+ORDER BY partition_us
+
 -- name: forget_summaries
 DELETE FROM summaries WHERE stream_id = ? AND partition_us = ?
 
