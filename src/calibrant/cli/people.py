@@ -55,7 +55,7 @@ def init(name: str, roles: tuple[str, ...], days: float, store: str | None, as_j
             ledger,
             name,
             roles=roles,
-            trusted=project.own_trust(owner=name, now_us=now_us),
+            own_keys=project.own_trust(owner=name, now_us=now_us),
             expires_us=control.after(now_us, days),
             now_us=now_us,
             random=os.urandom,

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from calibrant import errors
+from calibrant.artifacts import trust
 from calibrant.ports import control_store
-from calibrant.registry import environments, keys, policy, principals, refusals, resources, trust, words
+from calibrant.registry import environments, keys, policy, principals, refusals, resources, words
+from calibrant.registry import trust as trusted
+from calibrant.workflow import artifact_files
 from calibrant.workflow import ledger as ledgers
 
 #: Marks an installation that has begun: there is a first admin, and from then on only admins make principals.
@@ -34,7 +37,7 @@ def begin(
     name: str,
     *,
     roles: Iterable[str],
-    trusted: Mapping[str, Any],
+    own_keys: Mapping[str, Any],
     expires_us: int,
     now_us: int,
     random: Random,
@@ -58,7 +61,7 @@ def begin(
         resources.Command((mark,)),
         admin,
         key,
-        trust.replace(None, trusted, reason="the keys of this installation"),
+        trusted.replace(None, own_keys, reason="the keys of this installation"),
         environments.declare(None, "production", approvals=1),
         environments.declare(None, "staging", approvals=0),
     )
@@ -120,6 +123,20 @@ def declare_environment(ledger: ledgers.Ledger, name: str, *, approvals: int, by
     """Make an environment, or change how many approvals it asks for."""
     found = ledger.reader.get(environments.KIND, name)
     ledger.execute(by, environments.declare(found, name, approvals=approvals))
+
+
+def change_trust(
+    ledger: ledgers.Ledger,
+    change: Callable[[trust.TrustPolicy], trust.TrustPolicy],
+    *,
+    by: principals.Principal,
+    reason: str | None = None,
+) -> trust.TrustPolicy:
+    """Put another trust policy in the place of the one that is there; the new one."""
+    found = ledger.reader.get(trusted.KIND, trusted.NAME)
+    after = change(artifact_files.trust_policy(ledger.reader))
+    ledger.execute(by, trusted.replace(found, trust.to_dict(after), reason=reason))
+    return after
 
 
 def forget_words(ledger: ledgers.Ledger, commitment: str, *, by: principals.Principal) -> bool:
