@@ -15,6 +15,8 @@ from calibrant import errors
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 #: Members that are numbers; in CSV everything is text.
 _NUMBERS: Final = frozenset({"score", "served", "threshold", "weight", "value", "revision", "propensity"})
+#: Characters of one row, which may go over many lines: more than an event may have, much less than memory.
+LONGEST: Final = 1 << 20
 #: CSV columns that people need for reading and nobody else: what ``label-tasks`` writes besides.
 _FOR_PEOPLE: Final = frozenset({"reason", "priority", "score", "model", "predicted_at", "label_by"})
 
@@ -46,7 +48,8 @@ class Rows(io.RawIOBase):
 
 
 def _json_lines(text: io.TextIOWrapper, *, labels: bool) -> Iterator[bytes]:
-    reader = csv.reader(text)
+    rows = _RowsOfText(text)
+    reader = csv.reader(rows)
     try:
         names = next(reader, [])
         if len(set(names)) < len(names):
@@ -54,12 +57,33 @@ def _json_lines(text: io.TextIOWrapper, *, labels: bool) -> Iterator[bytes]:
                 "CAL-115", "a column of the CSV comes twice", cause="its header repeats a name", fix="keep one of them"
             )
         for row in reader:
+            rows.taken = 0
             if row:
                 yield json.dumps(_members(names, row, labels=labels), ensure_ascii=True).encode() + b"\n"
     except csv.Error as error:
         raise errors.SourceError(
             "CAL-114", "the CSV cannot be read", cause=str(error), fix="write it again, or as JSON lines"
         ) from error
+
+
+class _RowsOfText:
+    """Lines for the CSV reader, which asks for as many as its row has: no line and no row is held that is too long."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(LONGEST):
+            self.taken += len(line)
+            if self.taken >= LONGEST:
+                raise errors.SourceError(
+                    "CAL-119",
+                    "a row of the CSV is too long for an event",
+                    cause=f"it goes on after {LONGEST:,} characters: perhaps a quote was never closed",
+                    fix="write it again, or as JSON lines",
+                )
+            yield line
 
 
 def _members(names: Sequence[str], row: Sequence[str], *, labels: bool) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +15,10 @@ from pyarrow import parquet
 
 from calibrant import errors
 from calibrant.events import batch as event_batch
-from calibrant.events import wire_arrow, wire_cloudevents, wire_jsonl
+from calibrant.events import lines, wire_arrow, wire_cloudevents, wire_jsonl
 from calibrant.frames import files
 from calibrant.streams import declaration
-from calibrant.workflow import csv_rows
+from calibrant.workflow import csv_rows, unpacking
 
 Kind: TypeAlias = Literal["predictions", "labels"]
 Parsed: TypeAlias = event_batch.Parsed[event_batch.PredictionBatch] | event_batch.Parsed[event_batch.LabelBatch]
@@ -89,6 +88,9 @@ class _Tape:
         self.hashed = self.lines = 0
 
     def read(self, size: int) -> bytes:
+        if len(self._waiting) > lines.LONGEST and b"\n" not in self._waiting:
+            # inside a line that will be refused nobody asks for a position: it need not be held to be hashed
+            self.upto(self.hashed + len(self._waiting))
         block = self._stream.read(size)
         self._waiting += block
         return block
@@ -197,7 +199,8 @@ def open_feed(
     _there(path)
 
     def opened() -> IO[bytes]:
-        return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+        file = path.open("rb")
+        return unpacking.Unpacked(file, path.name) if packed else file  # type: ignore[return-value]
 
     # how far a packed file is cannot be told from what came out of it
     size = 0 if packed else path.stat().st_size
