@@ -149,11 +149,13 @@ def _heads(session: sessions.Session, command: resources.Command) -> Heads:
         names[_plain(change.kind)].add(_plain(change.name))
     for requirement in command.requires:
         names[_plain(requirement.kind)].add(_plain(requirement.name))
-    return {
-        (kind, name): (revision, digest)
-        for kind, several in names.items()
-        for name, revision, digest in session.rows("heads", kind=kind, names=sorted(several))
-    }
+    heads: Heads = {}
+    for kind, several in names.items():
+        for name, revision, digest, index in session.rows("heads", kind=kind, names=sorted(several)):
+            if index is None:
+                raise sessions.damaged(f"revision {revision} of {kind} {name!r}", "it is not there")
+            heads[kind, name] = (revision, digest)
+    return heads
 
 
 def _request(command: resources.Command, bodies: list[bytes | None], author: control_store.Author) -> str:

@@ -106,9 +106,11 @@ class Reader:
 def resource(row: sessions.Row) -> resources.Resource:
     """A revision from its row; StoreDamagedError unless the content has the digest that was stored with it."""
     kind, name, revision, body, digest, at_us, index = row
+    what = f"revision {revision} of {kind} {name!r}"
+    if index is None:
+        raise sessions.damaged(what, "it is not there")
     if body is None and digest is None:
         return resources.Resource(kind, name, revision, None, at_us, index)
-    what = f"revision {revision} of {kind} {name!r}"
     held = _bytes(body, what)
     if "sha256:" + hashlib.sha256(held).hexdigest() != digest:
         raise sessions.damaged(what, "its content does not have its digest")

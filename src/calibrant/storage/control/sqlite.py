@@ -88,7 +88,9 @@ class ControlSqlite:
 
             def emptied() -> None:
                 if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-                    raise sqlite3.OperationalError("database is locked")
+                    busy = sqlite3.OperationalError("a reader holds the write-ahead log")
+                    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+                    raise busy
 
             _patiently(emptied)
             return many
@@ -173,7 +175,7 @@ def _patiently(work: Callable[[], object]) -> None:
         try:
             work()
         except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
             if code != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
         else:

@@ -1,15 +1,16 @@
--- Resources and their revisions, and commands that were committed already.
+-- Resources and their revisions, and commands that were committed already. A head without its revision is damage that
+-- the reader tells: hence the outer joins.
 
 -- name: heads [sqlite]
-SELECT name, revision, digest FROM resources JOIN revisions USING (kind, name, revision)
+SELECT name, revision, digest, idx FROM resources LEFT JOIN revisions USING (kind, name, revision)
 WHERE kind = :kind AND name IN (SELECT value FROM json_each(:names))
 
 -- name: heads [postgres]
-SELECT name, revision, digest FROM resources JOIN revisions USING (kind, name, revision)
+SELECT name, revision, digest, idx FROM resources LEFT JOIN revisions USING (kind, name, revision)
 WHERE kind = :kind AND name = ANY(:names)
 
 -- name: resource
-SELECT kind, name, revision, body, digest, at_us, idx FROM resources JOIN revisions USING (kind, name, revision)
+SELECT kind, name, revision, body, digest, at_us, idx FROM resources LEFT JOIN revisions USING (kind, name, revision)
 WHERE kind = :kind AND name = :name
 
 -- name: resource_at
@@ -21,9 +22,9 @@ SELECT kind, name, revision, body, digest, at_us, idx FROM revisions
 WHERE kind = :kind AND name = :name ORDER BY revision
 
 -- name: browse
-SELECT kind, name, revision, body, digest, at_us, idx FROM resources JOIN revisions USING (kind, name, revision)
+SELECT kind, name, revision, body, digest, at_us, idx FROM resources LEFT JOIN revisions USING (kind, name, revision)
 WHERE kind = :kind AND name >= :prefix AND name > :after AND SUBSTR(name, 1, LENGTH(:prefix)) = :prefix
-  AND body IS NOT NULL
+  AND (body IS NOT NULL OR idx IS NULL)
 ORDER BY name LIMIT :most
 
 -- name: made_by
