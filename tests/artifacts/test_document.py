@@ -11,7 +11,7 @@ import pytest
 
 from calibrant import errors
 from calibrant.artifacts import document
-from calibrant.calibrators import affine, canonical, logistic
+from calibrant.calibrators import affine, canonical, kinds, logistic
 
 
 def refused(act: Callable[[], Any]) -> str:
@@ -124,6 +124,17 @@ def test_numbers_that_json_cannot_say_are_refused(artifact: document.Artifact) -
     assert refused(lambda: document.loads(data.replace(b"m-2013", rb"\ud800"))) == "CAL-644"
     assert refused(lambda: dataclasses.replace(artifact.thresholds[0], value=float("nan"))) == "CAL-646"
     assert refused(lambda: document.dumps(dataclasses.replace(artifact, version=2**60))) == "CAL-644"
+
+
+@pytest.mark.parametrize("depth", [2, 250, 400, 5000])
+def test_maps_nested_deeply_are_refused(artifact: document.Artifact, depth: int) -> None:
+    """However deep, the reader ends in an ArtifactError and not in its own stack."""
+    data = document.dumps(artifact)
+    plain = canonical.dumps(kinds.encode(artifact.calibrator))
+    begin = b'{"fields":["a"],"kind":"by_cohort","maps":[],"pooled":' * depth
+    assert refused(lambda: document.loads(data.replace(plain, begin + plain + b"}" * depth))) in {
+        "CAL-610", "CAL-640", "CAL-642", "CAL-644",
+    }  # fmt: skip
 
 
 def test_a_threshold_beside_another_map_cannot_be_constructed(artifact: document.Artifact) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant import errors
-from calibrant.calibrators import codec, json_schema, kinds, logistic, scales, steps
+from calibrant.calibrators import canonical, codec, json_schema, kinds, logistic, scales, steps
 
 SMALL = codec.Document(
     logistic.Platt(1.1, -0.25), codec.Threshold(0.37, "costs: fp 1, fn 20", {"cost": 0.125}), {"rows": 1000}
@@ -234,6 +234,16 @@ def test_document_keeps_its_own_copy() -> None:
     document = codec.Document(logistic.Platt(1.0, 0.0), None, source)
     source["rows"].append(2)
     assert document.provenance == {"rows": [1]}
+
+
+@pytest.mark.parametrize("depth", [200, 250, 300, 5000])
+def test_maps_nested_deeply_are_refused(depth: int) -> None:
+    """With a digest that fits: an ArtifactError, however deep, and not the end of the reader's stack."""
+    plain = canonical.dumps(kinds.encode(SMALL.calibrator))
+    deep = b'{"fields":["a"],"kind":"by_cohort","maps":[],"pooled":' * depth + plain + b"}" * depth
+    body = b'{"calibrator":%b%b,"provenance":{},"schema":"calibrant.calibrator/1","threshold":null}'
+    name = b',"digest":"sha256:%b"' % hashlib.sha256(body % (deep, b"")).hexdigest().encode()
+    assert refused(body % (deep, name) + b"\n") in {"CAL-610", "CAL-611", "CAL-613", "CAL-615"}
 
 
 def test_json_schema_is_valid_and_closed() -> None:

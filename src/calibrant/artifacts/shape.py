@@ -47,7 +47,10 @@ def loads(kind: type[D], data: bytes, schema: str) -> D:
     except ValueError as error:
         raise _foreign(schema, f"it is not JSON ({type(error).__name__})") from None
     _demand_schema(found, schema)
-    value: D = decode(kind, {key: member for key, member in found.items() if key != "schema"}, "")
+    try:
+        value: D = decode(kind, {key: member for key, member in found.items() if key != "schema"}, "")
+    except RecursionError:
+        raise malformed("", "it is nested too deeply") from None
     if dumps(value, schema) != data:
         raise errors.ArtifactError(
             "CAL-643",

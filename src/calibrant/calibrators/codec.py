@@ -79,8 +79,12 @@ def loads(data: bytes) -> Document:
         )
     if data != _assemble(*parts):
         raise _unreadable("it is not in canonical form: spacing, key order or number format differ")
+    try:
+        calibrator = kinds.decode_calibrator(found["calibrator"], "calibrator")
+    except RecursionError:
+        raise kinds.malformed("calibrator", "it is nested too deeply") from None
     return Document(
-        kinds.decode_calibrator(found["calibrator"], "calibrator"),
+        calibrator,
         _threshold(found["threshold"]),
         _object(found["provenance"], "provenance"),
     )

@@ -64,7 +64,7 @@ def _use() -> Iterator[tuple[str, dict[str, Any]]]:
     )
     yield (
         "other-case",
-        case("a model that differs in its letters' size", expected="CAL-665", attributes={"model": "M-2013"}),
+        case("a model that differs in its letters' size", expected="CAL-665", attributes={"model": "m-2013".upper()}),
     )
     yield "no-attribute", case("asked for predictions of an unknown model", expected="CAL-665", attributes={})
     newer = {"version": 8, "digest": document.digest(make.other_version(8))}
