@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ENTRIES = 100_000
 #: Changes of one transaction: a commit costs what the disk takes to write, however many entries it has.
 TOGETHER = 500
+#: Things that are decided about, again and again.
+NAMES = 5_000
 TITLE = "The audit log"
 ADMIN = principals.Principal("bench", "service", "bench", frozenset({"admin"}))
 
@@ -64,10 +66,12 @@ def run(stream: data.Stream) -> Iterator[clock.Line]:  # noqa: ARG001  # the aud
 
 
 def append(book: ledger.Ledger, start: int, many: int, *, together: int = TOGETHER) -> None:
-    """Make environments, each with an entry of its own."""
+    """Change so many environments in turn, each with an entry of its own."""
     for first in range(start, start + many, together):
         changes = tuple(
-            resources.Change("environment", f"e{number}", 0, {"approvals": 1}, "environment.set")
+            resources.Change(
+                "environment", f"e{number % NAMES}", number // NAMES, {"approvals": number}, "environment.set"
+            )
             for number in range(first, first + together)
         )
         book.execute(ADMIN, resources.Command(changes))
