@@ -1,7 +1,8 @@
 """Contents by their digest: artifacts, signatures and evidence, on a disk or in object storage.
 
 Promises, with ``calibrant.testing.contents_contract`` as the exam: ``put`` is durable when it returns and does nothing
-when the content is there; ``get`` returns exactly the bytes of that digest or raises, never other bytes.
+when the content is there (wrong bytes under its digest are replaced); ``get`` returns exactly the bytes of that digest
+or raises, never other bytes. What is no digest is refused (UsageError CAL-884).
 """
 
 from __future__ import annotations

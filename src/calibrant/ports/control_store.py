@@ -9,7 +9,8 @@ Promises of every implementation; ``calibrant.testing.control_store_contract`` i
 3. **One order.** Entries are numbered from 0 without gaps in the order of commits, across all processes. ``at_us``
    never falls: a clock that jumps back is held at the time of the last entry.
 4. **Once.** A command with an idempotency key that was committed already returns what it returned then, with
-   ``repeated`` set; the same key with other changes is refused (ConflictError CAL-912).
+   ``repeated`` set; the same key with other changes or requirements is refused (ConflictError CAL-912). Reasons do not
+   count: a digest of them would outlive their erasure. A key belongs to its principal.
 5. **Kept.** Every revision of every resource stays readable; ``at`` answers for any past moment.
 6. **Witnessed.** ``witness`` is called within the transaction with the new entries, before it is made durable; if it
    raises, nothing happened. Only one witness is called at a time, in the order of entries.
