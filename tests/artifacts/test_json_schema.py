@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import jsonschema
-import pytest
 
 from calibrant.artifacts import document, json_schema
 
@@ -22,17 +21,15 @@ def test_the_published_file_is_the_schema() -> None:
 def test_it_accepts_an_artifact_and_is_closed_everywhere(artifact: document.Artifact) -> None:
     """Whatever is added or taken away, at any depth, is refused."""
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    found = json.loads(document.dumps(artifact))
-    jsonschema.validate(found, SCHEMA)
+    check, found = jsonschema.Draft202012Validator(SCHEMA), json.loads(document.dumps(artifact))
+    check.validate(found)
     parts = [found, found["calibrator"], found["thresholds"][0], found["provenance"], found["provenance"]["options"]]
     for part in parts:
         for name, held in list(part.items()):
             del part[name]
-            with pytest.raises(jsonschema.ValidationError):
-                jsonschema.validate(found, SCHEMA)
+            assert not check.is_valid(found), name
             part[name] = held
         part["note"] = "added"
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(found, SCHEMA)
+        assert not check.is_valid(found)
         del part["note"]
-    jsonschema.validate(found, SCHEMA)
+    check.validate(found)
