@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import pkgutil
 import random
 import shutil
 import sqlite3
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from calibrant import errors
+from calibrant import errors, registry
 from calibrant.artifacts import keys
 from calibrant.audit import checkpoint, proof_file, tree, verification
 from calibrant.calibrators import canonical
@@ -22,7 +24,7 @@ from calibrant.registry import principals, resources
 from calibrant.storage.audit_copy import folder
 from calibrant.storage.control import sqlite
 from calibrant.testing import clocks
-from calibrant.workflow import audit_log, ledger
+from calibrant.workflow import audit_log, ledger, people
 
 ADMIN = principals.Principal("alice", "person", None, frozenset({"admin"}))
 KEY = keys.generate()
@@ -329,3 +331,12 @@ def test_lines(honest: Place) -> None:
         assert shown(subject="environment/e2") == list(range(2, ENTRIES, 7))
         assert shown(actor="bob") == shown(action="binding.promote") == shown(subject="fraud") == []
         assert len(shown(actor="alice", action="environment.set")) == ENTRIES
+
+
+def test_every_kind_is_looked_for() -> None:
+    """A kind of resource that the registry declares is compared although no entry tells of one."""
+    found = [
+        importlib.import_module(one.name) for one in pkgutil.iter_modules(registry.__path__, "calibrant.registry.")
+    ]
+    declared = {one.KIND for one in found if hasattr(one, "KIND")} | {people.INSTALLATION}
+    assert declared == set(audit_log.KINDS)
