@@ -37,6 +37,7 @@ BOMBS: dict[str, tuple[Callable[[], Iterator[bytes]], tuple[int, int, str]]] = {
     "line.jsonl": (lambda: filler(1024, b"x" * MIB), (2, 1, "-")),
     "line.jsonl.gz": (lambda: packed(filler(256, b"x" * MIB)), (0, 0, "CAL-118")),
     "members.jsonl.gz": (lambda: filler_of_members(1_000_000), (0, 0, "CAL-118")),
+    "blank.jsonl.gz": (lambda: packed(filler(256, b"\n" * MIB)), (0, 0, "CAL-118")),
     "line.csv": (lambda: table(b"x" * MIB, 256), (0, 0, "CAL-119")),
     "fields.csv": (lambda: table(b"," * MIB, 256), (0, 0, "CAL-119")),
     "quote.csv": (lambda: table(b'"a\nb",' * (MIB // 6), 256), (0, 0, "CAL-119")),

@@ -46,12 +46,18 @@ def pieces(source: bytes | IO[bytes] | Iterable[bytes]) -> Iterator[Piece]:
             fresh += b"\n"
         whole, newline, rest = (rest + fresh).rpartition(b"\n")
         lines = whole.split(b"\n") if newline else []
-        stop = end + added - len(rest)
-        while len(lines) > MOST:
-            some, lines = lines[:MOST], lines[MOST:]
-            yield _piece(first, some, place, too_long, stop - sum(map(len, lines)) - len(lines))
-            place, too_long = place + MOST, []
+        stop, start = end + added - len(rest), place
+        done = stop - len(whole) - len(newline)
+        for begin in range(0, max(len(lines) - MOST, 0), MOST):
+            some = lines[begin : begin + MOST]
+            done += sum(map(len, some)) + len(some)
+            piece = _piece(first, some, place, too_long, done)
+            if piece.lines or piece.too_long:
+                yield piece
+                too_long = []
+            place += MOST
             first = place
+        lines = lines[place - start :]
         piece = _piece(first, lines, place, too_long, min(stop, end))
         place += len(lines)
         if len(rest) > LONGEST:
