@@ -30,10 +30,17 @@ def names(n: int) -> list[str]:
 
 @pytest.fixture
 def config(nats_server: Any, tmp_path: Path) -> Path:
-    """The password in a file; a message comes again after a second and a half."""
+    """The password in a file."""
     path = tmp_path / "nats.properties"
-    path.write_text(f"# secrets\nuser=u\npassword = {nats_server.password}\nack_wait=1.5\n")
+    path.write_text(f"# secrets\nuser=u\npassword = {nats_server.password}\n")
     return path
+
+
+@pytest.fixture
+def soon(config: Path) -> Path:
+    """The same, and a message that was not committed comes again after four seconds: more than a batch takes."""
+    config.write_text(config.read_text() + "ack_wait=4\n")
+    return config
 
 
 def options(server: Any, stream: str, config: Path, *, kind: str = "predictions", idle: str = "2.5") -> list[str]:
@@ -83,27 +90,27 @@ def test_counts_are_exact_through_the_command(nats_server: Any, project: Any, co
         pytest.param("after-commit", 0, marks=pytest.mark.theory),
     ],
 )
-def test_kill_nine_between_two_steps(nats_server: Any, project: Any, config: Path, where: str, again: int) -> None:
+def test_kill_nine_between_two_steps(nats_server: Any, project: Any, soon: Path, where: str, again: int) -> None:
     """The process is gone in the middle of its second batch; the next one goes on: each event once, none lost."""
     stream = f"kill-{where}"
     nats_server.publish(stream, f"{stream}.p", lines(100))
-    killed = project.consume(*options(nats_server, stream, config), where=where, batch=20)
+    killed = project.consume(*options(nats_server, stream, soon), where=where, batch=20)
     assert killed["exit"] == -signal.SIGKILL
     kept = project.counts().predictions
     assert kept == (20 if where == "before-append" else 40)
     left = 60 if where == "after-commit" else 80
-    found = project.consume(*options(nats_server, stream, config, idle="20"), "--max-events", str(left))
+    found = project.consume(*options(nats_server, stream, soon, idle="20"), "--max-events", str(left))
     assert (found["accepted"], found["duplicate"]) == (100 - kept, again), found["talk"]
     assert project.ids() == names(100)
 
 
 @pytest.mark.theory
 @pytest.mark.parametrize("seed", [1, 2])
-def test_kill_nine_at_any_time(nats_server: Any, project: Any, config: Path, seed: int) -> None:
+def test_kill_nine_at_any_time(nats_server: Any, project: Any, soon: Path, seed: int) -> None:
     """Eight kills from outside: the store has each event once."""
     stream = f"any-{seed}"
     nats_server.publish(stream, f"{stream}.p", lines(2_000))
-    found = project.killed_now_and_then(*options(nats_server, stream, config), kills=8, seed=seed)
+    found = project.killed_now_and_then(*options(nats_server, stream, soon, idle="6"), kills=8, seed=seed)
     assert found["exit"] == 0, found["talk"]
     assert project.ids() == names(2_000)
 
@@ -112,11 +119,13 @@ def test_a_request_to_stop_ends_with_counts(nats_server: Any, project: Any, conf
     """SIGTERM finishes the batch, commits it, prints what was taken; the next run has nothing to do twice."""
     nats_server.publish("term", "term.p", lines(50))
     process = project.start(*options(nats_server, "term", config, idle="60"), batch=10)
-    while project.counts().predictions < 50:
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=60)
+    try:
+        while project.counts().predictions < 50:
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert '"accepted": 50' in out
     assert project.consume(*options(nats_server, "term", config))["items"] == 0
