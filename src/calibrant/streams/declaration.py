@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from calibrant.calibrators.scales import Scale
 from calibrant.streams import bounds
 from calibrant.streams.bounds import Bounds, Problem
+from calibrant.streams.policies import Policies
 
 Target = Literal["probability", "rate"]
 Conflicts = Literal["last_revision", "labeler_priority", "majority_vote", "reject"]
@@ -183,6 +184,7 @@ class Stream(_Checked):
     owner: Annotated[str, Bounds("The team that answers for this stream.", most=200)] = ""
     runbook: Annotated[str, Bounds("What to do when it alarms: an address.", most=2000)] = ""
     description: Annotated[str, Bounds("What is decided with these scores.", most=4000)] = ""
+    policies: Annotated[Policies, Bounds("What is done about it without asking.")] = Policies()
     source: Annotated[Managed | TableSource, Bounds("Where the events are.")] = Managed()
 
     def problems(self) -> Iterator[Problem]:
