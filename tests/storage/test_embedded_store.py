@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -221,3 +222,28 @@ def test_the_users_own_failures_stay_what_they_are(tmp_path: Path) -> None:
     """An error of the code that reads within a snapshot is not taken for one of the disk."""
     with embedded.open_store(tmp_path) as store, pytest.raises(FileNotFoundError), store.snapshot():
         raise FileNotFoundError("mine")
+
+
+def test_a_reader_beside_the_making_of_a_store_finds_none_or_a_whole_one(tmp_path: Path) -> None:
+    """Whatever moment it comes in, it meets CAL-111 or an empty store, never half of one."""
+    seen: set[str] = set()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            for number in range(8):
+                try:
+                    with embedded.open_reader(tmp_path / str(number)) as reader:
+                        seen.add(f"{reader.streams()}")
+                except errors.SourceError as error:
+                    seen.add(error.code)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for number in range(8):
+        embedded.open_store(tmp_path / str(number)).close()
+    with embedded.open_reader(tmp_path / "7") as last:
+        assert last.streams() == ()
+    ended.set()
+    reader.join()
+    assert seen <= {"CAL-111", "()"}

@@ -71,3 +71,12 @@ def busy(what: str) -> errors.StoreBusyError:
         cause=f"{what} is locked by it",
         fix="let that process end (or send the events to it), and try again",
     )
+
+
+def absent(where: str, cause: str) -> errors.SourceError:
+    return errors.SourceError(
+        "CAL-111",
+        f"there is no event store in {where!r}",
+        cause=cause,
+        fix="ingest events first, or name the folder they were ingested into",
+    )

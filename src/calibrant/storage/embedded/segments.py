@@ -30,6 +30,8 @@ class Segments:
         self._root = root
         self._folder = root / "segments"
         self._lock = root / "readers.lock"
+        #: Runs that nobody needs, and that somebody held when they were to go.
+        self._discarded: list[str] = []
 
     def prepare(self) -> None:
         """Make the folder and the lock file, durably."""
@@ -79,10 +81,17 @@ class Segments:
         return self._folder / file
 
     def discard(self, files: Iterable[str]) -> None:
-        """Remove runs that no row names and no reader knows; what cannot be removed goes at the next opening."""
-        for file in files:
-            with contextlib.suppress(OSError):
-                self.path(file).unlink(missing_ok=True)
+        """Remove runs that no row names, once nobody reads: a backup copies those that its state names.
+
+        Those that somebody holds go with the next ones; what is left then goes at the next opening.
+        """
+        self._discarded += files
+        with contextlib.suppress(OSError):
+            if self._discarded:
+                with self.alone() as alone:
+                    while alone and self._discarded:
+                        self.path(self._discarded[-1]).unlink(missing_ok=True)
+                        self._discarded.pop()
 
     def read(self, file: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
         """The row groups of a file one after the other; StoreDamagedError (CAL-854) when it cannot be read."""

@@ -117,6 +117,8 @@ class SqliteDatabase:
                 connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
                 connection.execute("BEGIN")
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                raise faults.absent(str(self._path.parent), "another process is making it just now")
             documents.check_version(version, dialect="sqlite", exact=True)
             yield SqliteSession(connection, self.sealed, self._shelf)
 
@@ -130,15 +132,14 @@ class SqliteDatabase:
             return alone
 
     def migrate(self, upto: int | None = None) -> None:
-        """Bring the schema up to the newest version (or ``upto``), each step in a transaction of its own."""
-        scripts = documents.migrations("sqlite")
+        """Bring the schema up to the newest version (or ``upto``) in one transaction: readers see no half of it."""
+        scripts = documents.migrations("sqlite")[:upto]
         with self._turn, faults.told():
             connection = self._writer or self._recover()
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             documents.check_version(version, dialect="sqlite", exact=False)
-            for number, script in enumerate(scripts[:upto], 1):
-                if number > version:
-                    connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+            if steps := "\n".join(scripts[version:]):
+                connection.executescript(f"BEGIN IMMEDIATE;\n{steps}\nPRAGMA user_version = {len(scripts)};\nCOMMIT;")
             segments.sync_folder(self._path.parent)
         if upto is None:
             self._move_identities()

@@ -6,10 +6,9 @@ import fcntl
 import os
 from pathlib import Path
 
-from calibrant import errors
 from calibrant.ports import event_log, kept_summaries
 from calibrant.storage import sql_store
-from calibrant.storage.embedded import faults, sqlite
+from calibrant.storage.embedded import faults, segments, sqlite
 
 
 class EmbeddedStore(sql_store.SqlStore):
@@ -22,9 +21,10 @@ class EmbeddedStore(sql_store.SqlStore):
         opened = None
         try:
             with faults.told():
+                # before the database: a reader takes its presence for a store
+                segments.Segments(root).prepare()
                 os.close(sqlite.private(root / sqlite.FILE))
             opened = sqlite.SqliteDatabase(root, writes=True)
-            opened.sealed.prepare()
             opened.migrate()
             super().__init__(opened)
             with opened.read() as session:
@@ -67,12 +67,7 @@ def open_reader(root: str | Path) -> sql_store.SqlReads:
     """
     folder = Path(root)
     if not (folder / sqlite.FILE).is_file():
-        raise errors.SourceError(
-            "CAL-111",
-            f"there is no event store in {str(folder)!r}",
-            cause=f"it holds no {sqlite.FILE}",
-            fix="ingest events first, or name the folder they were ingested into",
-        )
+        raise faults.absent(str(folder), f"it holds no {sqlite.FILE}")
     return sql_store.SqlReads(sqlite.SqliteDatabase(folder.resolve(), writes=False))
 
 
