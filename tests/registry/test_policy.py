@@ -27,7 +27,7 @@ def test_every_action_in_the_source_is_declared() -> None:
             said |= set(re.findall(
                 r'"((?:approval|artifact|audit|binding|environment|events|evidence|key|labels|people|principal|registry'
                 r'|trust|words)\.[a-z]+)"', path.read_text()))  # fmt: skip
-    assert said - set(policy.ACTIONS) == set()
+    assert said - set(policy.ACTIONS) - {"audit.key"} == set(), "audit.key is the name of a file"
 
 
 @pytest.mark.parametrize("role", policy.ROLES)

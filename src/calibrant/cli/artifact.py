@@ -55,12 +55,14 @@ def draft(stream: str, selects: tuple[str, ...], days: float | None, again: str 
     Where the proof fails, the draft keeps the scores as they are: the identity.
     """
     from calibrant import wiring
+    from calibrant.registry import policy
     from calibrant.workflow import artifact_files, fitted_artifacts
 
     selector = dict(_attribute(one) for one in selects)
     project = wiring.project(store)
     declared = project.stream(stream)
     with control.deciding(store) as desk:
+        policy.demand("artifact.draft", desk.who.roles, who=desk.who.name)
         request = _request(desk.now_us, rest)
         with project.open_reader() as events, streams.steps("reading") as progress:
             fitted = fitted_artifacts.fit(events, declared, request, progress=progress)
@@ -204,7 +206,7 @@ def export(name: str, output: str, store: str | None, as_json: bool) -> int:
 
     with control.looking(store) as (project, reader):
         status = _status(reader, name)
-        artifact_files.export(project.contents(), status, Path(output))
+        artifact_files.export(reader, project.contents(), status, Path(output))
     _told(status, as_json)
     console.talk(f"wrote {output}")
     return console.FINE

@@ -6,14 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibrant import errors
 from calibrant.cli import console, control
 
 if TYPE_CHECKING:
+    from calibrant.ports.control_store import ControlReader
     from calibrant.registry.approvals import Slot
     from calibrant.workflow.history import Tenure
     from calibrant.workflow.promotions import Bound
 
-_TARGET = click.argument("target", metavar="STREAM/ENVIRONMENT")
+
+def _named(_: click.Context, __: click.Parameter, text: str) -> str:
+    """STREAM/ENVIRONMENT as it was typed."""
+    if text.count("/") != 1 or text.startswith("/") or text.endswith("/"):
+        raise errors.UsageError(
+            "CAL-953", "this is no binding", cause="a binding is named STREAM/ENVIRONMENT",
+            fix="write fraud/production, or look for it: calibrant binding list",
+        )  # fmt: skip
+    return text
+
+
+_TARGET = click.argument("target", metavar="STREAM/ENVIRONMENT", callback=_named)
 
 
 @click.group(
@@ -54,6 +67,7 @@ def show(target: str, store: str | None, as_json: bool) -> int:
     from calibrant.workflow import promotions
 
     with control.looking(store) as (_, reader):
+        _demand_environment(reader, target)
         _told(promotions.bound(reader, target), as_json)
     return console.FINE
 
@@ -68,6 +82,7 @@ def history(target: str, at: str | None, store: str | None, as_json: bool) -> in
     from calibrant.workflow import history as histories
 
     with control.looking(store) as (_, reader):
+        _demand_environment(reader, target)
         moment = streams.moment(at, "--at")
         found: tuple[Tenure, ...]
         if moment is None:
@@ -87,9 +102,12 @@ def history(target: str, at: str | None, store: str | None, as_json: bool) -> in
         console.out().print(f"{control.moment(one.since_us)} to {until}", style="bold")
         click.echo(f"  {control.binding_text(one.binding)}")
         click.echo(f"  {one.action} by {one.actor}, audit entry {one.index}" + (f': "{one.said}"' if one.said else ""))
-        if one.approvers:
+        if one.binding.champion is not None:
             voices = ", ".join(f"{each.person} ({control.moment(each.at_us)})" for each in one.approvers)
-            click.echo(f"  approved by {voices} on evidence {control.short(one.evidence)}")
+            click.echo(
+                f"  champion approved by {voices or 'nobody: none was asked for'}, "
+                f"on evidence {control.short(one.evidence)}"
+            )
     return console.FINE
 
 
@@ -151,6 +169,14 @@ def rollback(target: str, reason: str | None, store: str | None, as_json: bool) 
         bound = promotions.rollback(desk.ledger, target, by=desk.who, reason=reason)
     _told(bound, as_json)
     return console.FINE
+
+
+def _demand_environment(reader: ControlReader, target: str) -> None:
+    """A misspelt environment must not look like one where nothing is bound."""
+    from calibrant.registry import environments, refusals
+
+    name = target.partition("/")[2]
+    refusals.present(reader.get(environments.KIND, name), kind=environments.KIND, name=name)
 
 
 def _told(bound: Bound, as_json: bool) -> None:

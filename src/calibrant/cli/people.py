@@ -49,6 +49,9 @@ def init(name: str, roles: tuple[str, ...], days: float, store: str | None, as_j
 
     project = wiring.project(store)
     now_us = wiring.clock().now_us()
+    with project.open_control() as store_of_decisions:
+        # no keys are made beside those of an installation that has begun elsewhere
+        people.demand_new(store_of_decisions)
     project.make_keys()
     with project.ledger() as ledger:
         issued = people.begin(

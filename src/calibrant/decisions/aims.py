@@ -26,6 +26,13 @@ def objective(aims: Mapping[str, float]) -> thresholds.Objective | None:
     if "recall" in aims:
         return thresholds.Recall(aims["recall"])
     if "capacity" in aims:
+        if "rows_per_day" not in aims:
+            raise errors.UsageError(
+                "CAL-401",
+                "a capacity a day needs to know how many rows a day brings",
+                cause="--capacity was given without --rows-per-day",
+                fix="add --rows-per-day",
+            )
         return thresholds.Capacity(aims["capacity"], aims["rows_per_day"])
     return None
 

@@ -162,15 +162,32 @@ def withdraw(found: resources.Resource, *, reason: str | None = None) -> resourc
 
 
 def use(
-    found: resources.Resource, *, artifact: artifacts.Status, target: str, target_revision: int, slot: Slot, now_us: int
+    found: resources.Resource,
+    *,
+    artifact: artifacts.Status,
+    target: str,
+    target_revision: int,
+    slot: Slot,
+    now_us: int,
+    needs: int,
 ) -> resources.Change:
-    """The change that uses an approval up; RefusedError unless it is approved, in time, and for exactly this."""
+    """The change that uses an approval up; RefusedError unless it is approved, in time, and for exactly this.
+
+    ``needs`` are the voices that the environment asks for now, which may be more than when it was asked for.
+    """
     asked = read(found)
     if asked.state != "approved":
         raise refusals.wrong_state(
             f"request {asked.name}", asked.state, needs="approved", fix="wait for approval, or ask for it again"
         )
     _demand_in_time(asked, now_us)
+    if asked.needs < needs:
+        raise errors.RefusedError(
+            "CAL-930",
+            f"{target} takes approval by {needs} persons",
+            cause=f"request {asked.name} was approved when {asked.needs} were enough",
+            fix="ask for it again: calibrant approval request",
+        )
     same = (asked.artifact, asked.digest, asked.evidence, asked.target, asked.slot) == (
         artifact.name, artifact.digest, artifact.evidence, target, slot,
     )  # fmt: skip

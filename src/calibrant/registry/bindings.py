@@ -81,8 +81,11 @@ def promote(
         raise _other_stream(status, found.name)
     before, ref = read(found), Ref(status.name, status.digest)
     if getattr(before, slot) == ref:
-        raise refusals.wrong_state(
-            status.name, f"{slot} of {target} already", needs="another artifact", fix="look again"
+        raise errors.RefusedError(
+            "CAL-920",
+            f"{status.name} is {slot} of {target} already",
+            cause="this promotion, or another one of the same artifact, was made before",
+            fix="see by whom and when: calibrant binding history",
         )
     used: tuple[resources.Change, ...] = ()
     if environments.approvals(environment):
@@ -95,7 +98,8 @@ def promote(
             )
         used = (
             approvals.use(
-                approval, artifact=status, target=target, target_revision=revision, slot=slot, now_us=now_us
+                approval, artifact=status, target=target, target_revision=revision, slot=slot, now_us=now_us,
+                needs=environments.approvals(environment),
             ),
         )  # fmt: skip
     after = replace(before, former=revision)

@@ -46,4 +46,4 @@ def present(found: resources.Resource | None, *, kind: str, name: str) -> resour
 
 def wrong_state(what: str, state: str, *, needs: str, fix: str) -> errors.RefusedError:
     """The resource is not in the state that the command starts from."""
-    return errors.RefusedError("CAL-920", f"{what} is {state}", cause=f"this takes one that is {needs}", fix=fix)
+    return errors.RefusedError("CAL-920", f"{what} is {state}", cause=f"it would have to be {needs} for this", fix=fix)

@@ -9,7 +9,7 @@ from pathlib import Path
 from calibrant import errors
 from calibrant.artifacts import bundle, document, folder, keys, signing, trust, verify
 from calibrant.ports import contents, control_store
-from calibrant.registry import artifacts, principals, refusals, resources
+from calibrant.registry import artifacts, policy, principals, refusals, resources
 from calibrant.registry import trust as trusted
 from calibrant.workflow import ledger as ledgers
 
@@ -43,6 +43,8 @@ def draft(
             cause=f"it names {drawn_up.evidence or 'none'}",
             fix="draft it with the evidence that it was validated with",
         )
+    # nothing is written for somebody who may not do this
+    policy.demand("artifact.draft", by.roles, who=by.name)
     if evidence is not None:
         kept.put(evidence)
     digest = kept.put(document.dumps(drawn_up))
@@ -58,6 +60,7 @@ def seal(
     ledger: ledgers.Ledger, kept: contents.Contents, name: str, *, by: principals.Principal, now_us: int
 ) -> artifacts.Status:
     """Freeze a draft: its bytes get the time of sealing, and a digest that is its name from then on."""
+    policy.demand("artifact.seal", by.roles, who=by.name)
     found = _the(ledger.reader, name)
     drawn_up = document.loads(kept.get(artifacts.read(found).digest))
     sealed = document.dumps(replace(drawn_up, sealed_at_us=now_us))
@@ -75,8 +78,17 @@ def sign(
     now_us: int,
 ) -> artifacts.Status:
     """Sign the sealed bytes. The signature is verified with the trusted keys before it is kept."""
+    # no signature comes into the world for somebody who may not sign
+    policy.demand("artifact.sign", by.roles, who=by.name)
     found = _the(ledger.reader, name)
     status = artifacts.read(found)
+    if key.public.keyid in [bundle.loads(kept.get(one)).keyid for one in status.signatures]:
+        raise errors.RefusedError(
+            "CAL-934",
+            f"{name} was signed with this key already",
+            cause="a second signature with it would prove nothing more",
+            fix="nothing is left to do, or sign with the key of another owner: --key",
+        )
     files = files_of(kept, status)
     signature = signing.sign(files, key)
     verify.verify(files, signature, trust=_alone(trust_policy(ledger.reader)), now_us=now_us, stream=status.stream)
@@ -96,10 +108,11 @@ def verified(
     reader: control_store.ControlReader, kept: contents.Contents, status: artifacts.Status, *, now_us: int
 ) -> verify.Verified:
     """The artifact, as a serving process would verify it, and the same one that the registry means."""
+    trusted_now = trust_policy(reader)
     found = verify.verify(
         files_of(kept, status),
-        signatures_of(kept, status),
-        trust=trust_policy(reader),
+        _still_trusted(signatures_of(kept, status), trusted_now),
+        trust=trusted_now,
         now_us=now_us,
         stream=status.stream,
     )
@@ -113,9 +126,9 @@ def verified(
     return found
 
 
-def export(kept: contents.Contents, status: artifacts.Status, path: Path) -> None:
+def export(reader: control_store.ControlReader, kept: contents.Contents, status: artifacts.Status, path: Path) -> None:
     """Write the artifact as a folder that ``calibrant artifact verify`` and the model-signing command take."""
-    signatures = signatures_of(kept, status)
+    signatures = _still_trusted(signatures_of(kept, status), trust_policy(reader))
     folder.write(path, files_of(kept, status), signatures, keyids=[bundle.loads(one).keyid for one in signatures])
 
 
@@ -138,9 +151,15 @@ def trust_policy(reader: control_store.ControlReader) -> trust.TrustPolicy:
     return trust.TrustPolicy(()) if found is None or found.body is None else trust.from_dict(found.body)
 
 
-def _alone(policy: trust.TrustPolicy) -> trust.TrustPolicy:
+def _still_trusted(signatures: Sequence[bytes], keys_now: trust.TrustPolicy) -> Sequence[bytes]:
+    """Without those of revoked keys, where others remain: an artifact that was signed anew is good again."""
+    revoked = {key.public.keyid for key in keys_now.keys if key.revoked_at_us is not None}
+    return [one for one in signatures if bundle.loads(one).keyid not in revoked] or signatures
+
+
+def _alone(keys_now: trust.TrustPolicy) -> trust.TrustPolicy:
     """The same keys, where one signature is looked at by itself."""
-    return replace(policy, threshold=1)
+    return replace(keys_now, threshold=1)
 
 
 def _the(reader: control_store.ControlReader, name: str) -> resources.Resource:

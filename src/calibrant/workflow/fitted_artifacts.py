@@ -81,8 +81,10 @@ def fit(
 ) -> Fitted:
     """Fit and prove a map, and choose its threshold where there are aims.
 
-    Raises FitError (CAL-560) where the pairs cannot decide: too few, of one class, or labels missing by score.
+    Raises FitError (CAL-560) where the pairs cannot decide: too few, of one class, or labels missing by score; and
+    UsageError (CAL-401) for aims that contradict each other, before anything is read.
     """
+    objective = aiming.objective(request.aims or {})
     found = evidence_of_stream.matured(
         store,
         stream,
@@ -104,7 +106,7 @@ def fit(
         judged=read.judged,
         mixed=caps.OTHER,
         scale=stream.scale,
-        objective=aiming.objective(request.aims or {}),
+        objective=objective,
         by=request.by,
         tolerance=request.tolerance,
         level=request.level,

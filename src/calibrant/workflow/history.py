@@ -22,8 +22,9 @@ class Approver:
 class Tenure:
     """What was bound from one moment to the next.
 
-    ``until_us`` is None for what is bound now. ``said`` are the words of the change, None when nobody said any or they
-    were erased. ``evidence`` is the digest of what the champion was validated with; ``artifact`` tells its state today.
+    ``until_us`` is None for what is bound now. ``action``, ``actor``, ``index`` and ``said`` are those of the change
+    that began it; the words are None when nobody said any, or they were erased. ``approvers`` approved the champion
+    when it was last promoted, and ``evidence`` is the digest of what it was validated with.
     """
 
     revision: int
@@ -42,10 +43,18 @@ def tenures(reader: control_store.ControlReader, target: str) -> tuple[Tenure, .
     """Everything that was ever bound, oldest first."""
     with reader.snapshot() as state:
         history = state.history(bindings.KIND, target)
-        ends = [one.at_us for one in history[1:]]
-        return tuple(
-            _tenure(state, one, until) for one, until in zip(history, [*ends, None], strict=True)
-        )  # fmt: skip
+        ends = [*(one.at_us for one in history[1:]), None]
+        approved: dict[bindings.Ref, tuple[Approver, ...]] = {}
+        found, before = [], None
+        for one, until in zip(history, ends, strict=True):
+            entry = entries.loads(next(iter(state.entries(one.index, one.index + 1))))
+            champion = bindings.read(one).champion
+            # a champion stays approved while other slots change, and when it comes back
+            if champion is not None and champion != before and entry.action == "binding.promote":
+                approved[champion] = _approvers(state, entry)
+            found.append(_tenure(state, one, until, entry, () if champion is None else approved.get(champion, ())))
+            before = champion
+        return tuple(found)
 
 
 def at(reader: control_store.ControlReader, target: str, at_us: int) -> Tenure | None:
@@ -54,8 +63,13 @@ def at(reader: control_store.ControlReader, target: str, at_us: int) -> Tenure |
     return live[-1] if live else None
 
 
-def _tenure(reader: control_store.ControlReader, one: resources.Resource, until_us: int | None) -> Tenure:
-    entry = entries.loads(next(iter(reader.entries(one.index, one.index + 1))))
+def _tenure(
+    reader: control_store.ControlReader,
+    one: resources.Resource,
+    until_us: int | None,
+    entry: entries.Entry,
+    approvers: tuple[Approver, ...],
+) -> Tenure:
     binding = bindings.read(one)
     said = None if entry.reason is None else reader.said(entry.reason)
     return Tenure(
@@ -66,7 +80,7 @@ def _tenure(reader: control_store.ControlReader, one: resources.Resource, until_
         entry.action,
         entry.actor,
         one.index,
-        _approvers(reader, entry),
+        approvers,
         _evidence(reader, binding),
         None if said is None else said.text,
     )
@@ -74,7 +88,7 @@ def _tenure(reader: control_store.ControlReader, one: resources.Resource, until_
 
 def _approvers(reader: control_store.ControlReader, entry: entries.Entry) -> tuple[Approver, ...]:
     """Who approved: the request that was used up in the same transaction, which is the next entry."""
-    if entry.action != "binding.promote" or entry.index + 1 >= reader.size():
+    if entry.index + 1 >= reader.size():
         return ()
     following = entries.loads(next(iter(reader.entries(entry.index + 1, entry.index + 2))))
     if (following.kind, following.action) != (approvals.KIND, "binding.promote"):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from calibrant import errors
 from calibrant.artifacts import trust
 from calibrant.ports import control_store
-from calibrant.registry import environments, keys, policy, principals, refusals, resources, words
+from calibrant.registry import environments, keys, principals, refusals, resources, words
 from calibrant.registry import trust as trusted
 from calibrant.workflow import artifact_files
 from calibrant.workflow import ledger as ledgers
@@ -46,13 +46,7 @@ def begin(
 
     Once: RefusedError (CAL-933) for an installation that has begun.
     """
-    if ledger.reader.get(INSTALLATION, "this") is not None:
-        raise errors.RefusedError(
-            "CAL-933",
-            "this installation has begun already",
-            cause="its first admin was made before",
-            fix="ask an admin for a key: calibrant people key issue",
-        )
+    demand_new(ledger.reader)
     mark = resources.Change(INSTALLATION, "this", resources.ABSENT, {"begun_at_us": now_us}, "principal.enrol")
     admin = principals.enrol(None, name, roles={"admin", *roles})
     holder = resources.Resource(principals.KIND, name, 1, admin.changes[0].body, now_us, 0)
@@ -68,6 +62,17 @@ def begin(
     # one transaction: an admin without a key would lock everybody out
     ledger.execute(_NOBODY_YET, resources.Command(tuple(one for part in parts for one in part.changes)))
     return Issued(name, token.prefix, expires_us, token.reveal())
+
+
+def demand_new(reader: control_store.ControlReader) -> None:
+    """RefusedError (CAL-933) for an installation that has begun."""
+    if reader.get(INSTALLATION, "this") is not None:
+        raise errors.RefusedError(
+            "CAL-933",
+            "this installation has begun already",
+            cause="its first admin was made before",
+            fix="ask an admin for a key: calibrant people key issue",
+        )
 
 
 def enrol(
@@ -144,12 +149,6 @@ def forget_words(ledger: ledgers.Ledger, commitment: str, *, by: principals.Prin
     if ledger.reader.get(words.KIND, commitment) is None:
         ledger.execute(by, words.erase(commitment))
     return ledger.store.erase([commitment]) > 0
-
-
-def listed(reader: control_store.ControlReader, *, by: principals.Principal) -> tuple[principals.Principal, ...]:
-    """All principals, by name, for those who may read about people."""
-    policy.demand("people.read", by.roles, who=by.name)
-    return tuple(principals.read(one) for one in _everybody(reader))
 
 
 def _everybody(reader: control_store.ControlReader) -> tuple[resources.Resource, ...]:

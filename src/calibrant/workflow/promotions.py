@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -145,10 +146,11 @@ def rollback(
     """Restore what was bound before the last promotion. Asks no metric, no approver and no artifact's bytes."""
     reader = ledger.reader
     found = _the(reader, bindings.KIND, target)
+    known = _artifacts(reader, target)
     command = bindings.rollback(
-        found, history=reader.history(bindings.KIND, target), unfit=_revoked(reader, found), reason=reason
-    )
-    ledger.execute(by, command)
+        found, history=reader.history(bindings.KIND, target), unfit=_revoked(known), reason=reason
+    )  # fmt: skip
+    ledger.execute(by, resources.Command(command.changes, _as_read(command.changes, known)))
     return bound(reader, target)
 
 
@@ -159,14 +161,25 @@ def revoke(
     reader = ledger.reader
     found = _the(reader, artifacts.KIND, artifact)
     command = artifacts.revoke(found, reason=reason)
-    changes = []
-    for one in reader.browse(bindings.KIND, prefix=artifacts.read(found).stream + "/"):
-        unfit = {artifact, *_revoked(reader, one)}
-        history = reader.history(bindings.KIND, one.name)
-        change = bindings.without(one, history=history, unfit=unfit, reason=reason)
-        if change is not None:
+    known = _artifacts(reader, artifact)
+    unfit = {artifact, *_revoked(known)}
+    changes: list[resources.Change] = []
+    untouched: list[resources.Requirement] = []
+    for environment in reader.browse(environments.KIND):
+        target = bindings.name(artifacts.read(found).stream, environment.name)
+        one = reader.get(bindings.KIND, target)
+        change = None
+        if one is not None:
+            history = reader.history(bindings.KIND, target)
+            change = bindings.without(one, history=history, unfit=unfit, reason=reason)
+        if change is None:
+            # nobody may take it up while it is revoked
+            revision = resources.ABSENT if one is None else one.revision
+            untouched.append(resources.Requirement(bindings.KIND, target, revision))
+        else:
             changes.append(change)
-    ledger.execute(by, resources.Command((*command.changes, *changes), command.requires))
+    requires = (*untouched, *_as_read(changes, known))
+    ledger.execute(by, resources.Command((*command.changes, *changes), requires))
     return tuple(bound(reader, change.name) for change in changes)
 
 
@@ -183,11 +196,24 @@ def demand_verified(
     return artifact_files.verified(reader, kept, status, now_us=now_us)
 
 
-def _revoked(reader: control_store.ControlReader, found: resources.Resource) -> frozenset[str]:
-    """Artifacts of the binding's stream that must not serve any more."""
-    stream = found.name.partition("/")[0]
-    every: Sequence[resources.Resource] = reader.browse(artifacts.KIND, prefix=stream + "@")
-    return frozenset(one.name for one in every if artifacts.read(one).state == "revoked")
+def _artifacts(reader: control_store.ControlReader, name: str) -> Mapping[str, resources.Resource]:
+    """All artifacts of the stream of an artifact or a binding, by name."""
+    stream = re.split("[@/]", name)[0]
+    return {one.name: one for one in reader.browse(artifacts.KIND, prefix=stream + "@")}
+
+
+def _revoked(known: Mapping[str, resources.Resource]) -> frozenset[str]:
+    """Those that must not serve any more."""
+    return frozenset(name for name, one in known.items() if artifacts.read(one).state == "revoked")
+
+
+def _as_read(
+    changes: Sequence[resources.Change], known: Mapping[str, resources.Resource]
+) -> tuple[resources.Requirement, ...]:
+    """What bindings will hold must still be what it was when it was decided: nobody may have revoked it meanwhile."""
+    bodies = [one.body for one in changes if one.kind == bindings.KIND and one.body is not None]
+    names = sorted({body[slot]["artifact"] for body in bodies for slot in bindings.SLOTS if body[slot] is not None})
+    return tuple(resources.Requirement(artifacts.KIND, name, known[name].revision) for name in names)
 
 
 def _the(reader: control_store.ControlReader, kind: str, name: str) -> resources.Resource:
