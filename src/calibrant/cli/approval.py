@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 Examples:
   calibrant approval request fraud@7 production
   calibrant approval show request-1f2e3d4c
-  calibrant approval approve request-1f2e3d4c --reason "gain holds for all carriers\"""",
+  calibrant approval approve request-1f2e3d4c --reason "gain holds for all carriers\"
+
+\b
+Every command takes --json. Exit codes: 0 done, 2 wrong use or refused.""",
 )
 def command() -> None:
     """Ask for approval, look at requests, approve or decline."""

@@ -29,7 +29,10 @@ Examples:
   calibrant artifact reproduce fraud@7
 
 \b
-An artifact is named STREAM@VERSION. Its life: draft, sealed, signed, then deprecated or revoked.""",
+An artifact is named STREAM@VERSION. Its life: draft, sealed, signed, then deprecated or revoked.
+
+\b
+Every command takes --json. Exit codes: 0 done or the same, 1 not the same (reproduce), 2 wrong use or refused.""",
 )
 def command() -> None:
     """Sealed and signed maps with their thresholds: the only thing that may serve."""

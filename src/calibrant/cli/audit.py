@@ -42,7 +42,10 @@ Examples:
   calibrant audit log binding/fraud/production --json
   calibrant audit verify
   calibrant audit prove 17 -o proof.json
-  calibrant audit prove --check proof.json --key audit.pub""",
+  calibrant audit prove --check proof.json --key audit.pub
+
+\b
+Every command takes --json. Exit codes: 0 fine, 1 something was changed, 2 wrong use.""",
 )
 def command() -> None:
     """The record of every change: read it, verify it, prove what is in it."""

@@ -35,7 +35,10 @@ _TARGET = click.argument("target", metavar="STREAM/ENVIRONMENT", callback=_named
 Examples:
   calibrant binding promote fraud@7 production --request request-1f2e3d4c
   calibrant binding history fraud/production --at 2026-11-17T14:05
-  calibrant binding rollback fraud/production --reason "false alarms doubled\"""",
+  calibrant binding rollback fraud/production --reason "false alarms doubled\"
+
+\b
+Every command takes --json. Exit codes: 0 done, 2 wrong use or refused.""",
 )
 def command() -> None:
     """Bind artifacts to streams, and know who was live when."""

@@ -12,7 +12,10 @@ from calibrant.cli import console, control
     epilog="""\b
 Examples:
   calibrant environment list
-  calibrant environment set production --approvals 2""",
+  calibrant environment set production --approvals 2
+
+\b
+Every command takes --json. Exit codes: 0 done, 2 wrong use or refused.""",
 )
 def command() -> None:
     """Environments and the approvals that they ask for."""

@@ -28,7 +28,10 @@ Examples:
   calibrant people key issue bob --days 90
 
 \b
-Roles are explained by: calibrant people roles""",
+Roles are explained by: calibrant people roles
+
+\b
+Every command takes --json. Exit codes: 0 done, 2 wrong use or refused.""",
 )
 def command() -> None:
     """People and services, their roles and keys. Every change is on record."""

@@ -23,7 +23,10 @@ _KEY = click.argument("keyid", metavar="KEYID")
 Examples:
   calibrant trust show
   calibrant trust add release.pub --owner bob
-  calibrant trust retire 3f9a1c20b7de --reason "yearly rotation\"""",
+  calibrant trust retire 3f9a1c20b7de --reason "yearly rotation\"
+
+\b
+Every command takes --json. Exit codes: 0 done, 2 wrong use or refused.""",
 )
 def command() -> None:
     """Public keys that artifacts and checkpoints are verified with."""
