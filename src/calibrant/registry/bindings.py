@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from calibrant import errors
-from calibrant.registry import approvals, artifacts, environments, refusals, resources
+from calibrant.registry import approvals, artifacts, environments, resources
 
 KIND: Final = "binding"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from calibrant.audit import entries
@@ -43,15 +44,15 @@ def tenures(reader: control_store.ControlReader, target: str) -> tuple[Tenure, .
     """Everything that was ever bound, oldest first."""
     with reader.snapshot() as state:
         history = state.history(bindings.KIND, target)
-        ends = [*(one.at_us for one in history[1:]), None]
         approved: dict[bindings.Ref, tuple[Approver, ...]] = {}
         found, before = [], None
-        for one, until in zip(history, ends, strict=True):
+        for one, following in itertools.zip_longest(history, history[1:]):
             entry = entries.loads(next(iter(state.entries(one.index, one.index + 1))))
             champion = bindings.read(one).champion
             # a champion stays approved while other slots change, and when it comes back
             if champion is not None and champion != before and entry.action == "binding.promote":
                 approved[champion] = _approvers(state, entry)
+            until = None if following is None else following.at_us
             found.append(_tenure(state, one, until, entry, () if champion is None else approved.get(champion, ())))
             before = champion
         return tuple(found)
