@@ -184,8 +184,12 @@ class Project:
         """The second place of the audit log."""
         from calibrant.storage.audit_copy import folder
 
+        return folder.FolderCopy(self.copy_folder(environ))
+
+    def copy_folder(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """Where the second place lies."""
         named = environ.get(COPY_VARIABLE)
-        return folder.FolderCopy(Path(named) if named else self.folder / "audit-copy")
+        return Path(named) if named else self.folder / "audit-copy"
 
     def make_keys(self) -> None:
         """Generate the keys of this installation, where they are not there yet."""

@@ -13,10 +13,10 @@ from calibrant import errors
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[IO[bytes]]:
+def replacing(target: Path, *, mode: int | None = None) -> Iterator[IO[bytes]]:
     """A binary file that becomes ``target`` when the block ends well, and leaves nothing behind when it does not.
 
-    Raises SourceError (CAL-110) when the folder does not exist or cannot be written.
+    ``mode`` is who may do what with it; by default what the process gives to new files. Raises SourceError (CAL-110) when the folder does not exist or cannot be written.
     """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
@@ -28,7 +28,7 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        part.chmod(_usual_mode(target))
+        part.chmod(_usual_mode(target) if mode is None else mode)
         try:
             part.replace(target)
         except OSError as error:

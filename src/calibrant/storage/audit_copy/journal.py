@@ -12,7 +12,7 @@ it is passed over too, since ``done`` names the writer whose entries were commit
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from calibrant import errors
@@ -46,6 +46,26 @@ def read(lines: Iterable[bytes]) -> audit_copy.Copied:
         if isinstance(found, dict):
             told.take(found)
     return audit_copy.Copied(tuple(told.leaves), told.committed, tuple(told.checkpoints))
+
+
+def until(lines: Iterable[bytes], *, size: int, checkpoints: Collection[int]) -> Iterator[bytes]:
+    """The lines that tell of the entries before ``size`` and of checkpoints of these sizes: the journal of a log that
+    was copied while it grew. Torn lines are left out.
+    """
+    for line in lines:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        match found:
+            case {"intend": int(index)} if index < size:
+                yield line
+            case {"done": int(told)} if told <= size:
+                yield line
+            case {"checkpoint": {"size": int(signed)}} if signed in checkpoints:
+                yield line
+            case _:
+                pass
 
 
 class _Told:
