@@ -58,11 +58,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A resource that a command read and did not change: it must still have this revision when the command commits."""
+    """A resource that a command read and did not change: it must still have this revision when the command commits.
+
+    With ``working`` it is a piece of working state (``ports.working_state``), such as a lease.
+    """
 
     kind: str
     name: str
     revision: int
+    working: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from calibrant.audit import entries, tree
 from calibrant.calibrators import canonical
 from calibrant.ports import control_store
 from calibrant.registry import resources
-from calibrant.storage.control import reading
+from calibrant.storage.control import reading, working
 from calibrant.storage.control import session as sessions
 
 #: The names of resources that a command speaks of, with their revision and digest.
@@ -40,7 +40,10 @@ def commit(
     size, last_us = _end(session)
     draft = _Draft(author, max(at_us, last_us), size, _heads(session, command))
     for requirement in command.requires:
-        draft.check(requirement.kind, requirement.name, requirement.revision)
+        if requirement.working:
+            working.demand(session, requirement.kind, requirement.name, requirement.revision)
+        else:
+            draft.check(requirement.kind, requirement.name, requirement.revision)
     for change, body in zip(command.changes, bodies, strict=True):
         draft.add(change, body)
     draft.save(session)
@@ -167,7 +170,8 @@ def _request(command: resources.Command, bodies: list[bytes | None], author: con
         [one.kind, one.name, one.expected, None if body is None else body.decode(), one.action, one.evidence]
         for one, body in zip(command.changes, bodies, strict=True)
     ]
-    requires = [[one.kind, one.name, one.revision] for one in command.requires]
+    # a lease that was taken anew meanwhile makes no other command of it
+    requires = [[one.kind, one.name, one.revision] for one in command.requires if not one.working]
     return "sha256:" + hashlib.sha256(canonical.dumps({"changes": changes, "requires": requires})).hexdigest()
 
 

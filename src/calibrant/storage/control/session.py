@@ -17,10 +17,10 @@ Row = tuple[Any, ...]
 @functools.cache
 def statements(dialect: documents.Dialect) -> Mapping[str, str]:
     """Every statement of the control store by name."""
-    resources = documents.read("control/resources.sql", dialect)
-    log = documents.read("control/log.sql", dialect)
-    assert not resources.keys() & log.keys()
-    return {**resources, **log}
+    parts = [documents.read(f"control/{name}.sql", dialect) for name in ("resources", "log", "working")]
+    every = {name: text for part in parts for name, text in part.items()}
+    assert len(every) == sum(map(len, parts)), "two statements have one name"
+    return every
 
 
 class Session:

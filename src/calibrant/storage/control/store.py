@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
-from calibrant.ports import control_store
+from calibrant.ports import control_store, working_state
 from calibrant.registry import resources
-from calibrant.storage.control import committing, reading
+from calibrant.storage.control import committing, reading, working
 from calibrant.storage.control import session as sessions
 
 
@@ -75,6 +75,14 @@ class SqlControlReads:
         with self._reader() as reader:
             return reader.schema_version()
 
+    def recall(self, kind: str, name: str) -> working_state.Working | None:
+        with self._database.read() as session:
+            return working.recall(session, kind, name)
+
+    def recall_all(self, kind: str, *, prefix: str = "") -> tuple[working_state.Working, ...]:
+        with self._database.read() as session:
+            return working.recall_all(session, kind, prefix)
+
     def close(self) -> None:
         self._database.close()
 
@@ -106,7 +114,15 @@ class SqlControlStore(SqlControlReads):
     def erase(self, commitments: Sequence[str]) -> int:
         return self._database.erase(commitments)
 
+    def remember(self, kind: str, name: str, body: Mapping[str, Any], *, expected: int) -> working_state.Working:
+        with self._database.write() as session:
+            return working.remember(session, kind, name, body, expected=expected)
 
-def _keeps_its_promises(store: SqlControlStore) -> control_store.ControlStore:
-    """The type checker's proof that the store is the port."""
-    return store
+    def forget(self, kind: str, name: str, *, expected: int) -> None:
+        with self._database.write() as session:
+            working.forget(session, kind, name, expected=expected)
+
+
+def _keeps_its_promises(store: SqlControlStore) -> tuple[control_store.ControlStore, working_state.WorkingState]:
+    """The type checker's proof that the store is both ports."""
+    return store, store
