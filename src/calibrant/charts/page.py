@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
-import jinja2
-
-from calibrant.charts import chart, cohorts, cost, diagram, difference, drift, forest, held_out, rows, theme, words
+from calibrant.charts import (
+    chart,
+    cohorts,
+    cost,
+    diagram,
+    difference,
+    drift,
+    forest,
+    held_out,
+    rows,
+    templating,
+    theme,
+    words,
+)
 from calibrant.evidence import reliability
 from calibrant.stats import results
 
@@ -103,14 +110,13 @@ class Report:
 
 def render(report: Report) -> str:
     """The page as one string, below 2 MB whatever the number of cohorts."""
-    css, script = _part("report.css"), _part("report.js")
+    css, script = templating.part("report.css"), templating.part("report.js")
     table = rows.cohort_rows(report.evidence)
-    return _template().render(
+    return templating.template("report.html").render(
         report=report,
         css=css,
         script=script,
-        policy=f"default-src 'none'; style-src '{_digest(css)}'; script-src '{_digest(script)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'",
+        policy=templating.policy(css, script),
         headline=rows.headline(report.evidence),
         numbers=rows.number_rows(report.evidence.overall),
         cohort_rows=table,
@@ -184,20 +190,3 @@ def _pair(draw: Callable[[int], chart.Chart]) -> str:
         f'<figure class="chart"><div class="wide">{wide.inline()}</div><div class="narrow">{narrow.inline()}</div>'
         f"<figcaption>{wide.download()}</figcaption></figure>"
     )
-
-
-def _part(name: str) -> str:
-    return resources.files("calibrant.charts").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals |= {"number": theme.number}
-    return environment.from_string(_part("report.html"))
