@@ -33,10 +33,11 @@ from calibrant.workflow import backup
 
 JOURNAL: Final = f"audit-copy/{copies.JOURNAL}"
 KEYS: Final = ("artifacts", "audit")
-_FILES: Final = (
-    "SELECT file, sha256 FROM pieces WHERE file IS NOT NULL "
-    "UNION ALL SELECT file, sha256 FROM identity_runs WHERE file IS NOT NULL ORDER BY file"
-)
+#: Which files a state of the event store consists of besides the database; older schemas have only the first table.
+_FILES: Final = {
+    "pieces": "SELECT file, sha256 FROM pieces WHERE file IS NOT NULL ORDER BY file",
+    "identity_runs": "SELECT file, sha256 FROM identity_runs WHERE file IS NOT NULL ORDER BY file",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +161,12 @@ def _decisions(work: _Work) -> backup.Log | None:
     if held.is_file():
         copied = work.staging / control.FILE
         copy_database(held, copied)
-        with control.open_reader(copied) as reader:
+        work.add(control.FILE, copied)
+        # what is opened here is the copy: one of an older schema is brought up, and the one in the archive is not
+        with control.open_store(copied) as reader:
             size, signed = reader.size(), {one.size for one in reader.checkpoints()}
             copy = _journal(work, size, signed)
             log = backup.log_of(reader, copy)
-        work.add(control.FILE, copied)
     for digest in sorted(work.source.contents.digests()):
         try:
             folder, name = names.place_of(digest)
@@ -212,17 +214,15 @@ def _store(work: _Work, store: Path) -> dict[str, event_log.Counts]:
     """The database, and the files that exactly this state of it names: none of them is removed while we hold them."""
     sealed, staged = segments.Segments(store), work.staging / "store"
     staged.mkdir()
-    segments.Segments(staged).prepare()
     with sealed.held():
         copy_database(store / events.FILE, staged / events.FILE)
-        with embedded.open_reader(staged) as reader:
-            streams = backup.counts_of(reader)
         work.add(f"store/{events.FILE}", staged / events.FILE)
         for file, sha256 in _named(staged / events.FILE):
             path = sealed.path(file)
             if not path.is_file() or work.add(f"store/segments/{file}", path) != sha256:
                 work.damaged.append(f"segment {file}")
-    return streams
+    with embedded.open_store(staged) as opened:
+        return backup.counts_of(opened)
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -244,8 +244,8 @@ def copy_database(source: Path, target: Path) -> None:
 
 def _named(database: Path) -> list[tuple[str, str]]:
     with faults.told(), closing(sqlite3.connect(database)) as connection:
-        found: list[tuple[str, str]] = connection.execute(_FILES).fetchall()
-    return found
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        return [row for table, query in _FILES.items() if table in tables for row in connection.execute(query)]
 
 
 def _folder_of(out: Path) -> Path:
