@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from calibrant import errors
@@ -23,12 +23,16 @@ LONGEST_US: Final = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A control store with its second place, and the key that signs its checkpoints (None where it is not at hand)."""
+    """A control store with its second place, and the key that signs its checkpoints (None where it is not at hand).
+
+    ``fence`` is required by every command beside what the command requires itself: the lease of a controller.
+    """
 
     store: control_store.ControlStore
     copy: audit_copy.AuditCopy
     signer: checkpoint.Signer | None
     clock: clock.Clock
+    fence: tuple[resources.Requirement, ...] = ()
 
     @property
     def reader(self) -> control_store.ControlReader:
@@ -53,7 +57,8 @@ class Ledger:
             policy.demand(change.action, principal.roles, who=principal.name)
         author = control_store.Author(principal.name, origin, request, idempotency_key)
         now_us = self.clock.now_us()
-        committed = self.store.commit(command, author=author, at_us=now_us, witness=self.copy.intend)
+        fenced = replace(command, requires=(*command.requires, *self.fence))
+        committed = self.store.commit(fenced, author=author, at_us=now_us, witness=self.copy.intend)
         # From here on the change has happened, and a failure must not say that it has not. Whatever fails is made up
         # for by the next command: its intent says that all entries before it were committed.
         with contextlib.suppress(errors.StoreError):
