@@ -228,7 +228,8 @@ def test_stale_replayed_and_expired_requests(office: Any, request_name: str) -> 
     withdrawn = office.run("approval", "request", "fraud@2", "production", "--json").json["name"]
     assert office.run("approval", "withdraw", withdrawn).code == 0
     refuses(office, "CAL-920", "approval", "approve", withdrawn, by="carol")
-    assert office.run("approval", "list", "--json").json["approvals"] == []
+    assert [one["name"] for one in office.run("approval", "list", "--json").json["approvals"]] == [stale]
+    assert "expired" in office.run("approval", "list", "--all").out
     assert len(office.run("approval", "list", "--all", "--json").json["approvals"]) == 5
 
 
@@ -339,7 +340,7 @@ def test_who_was_live(office: Any) -> None:
     office.promote(one, reason="first map")
     office.clock.us += DAY
     office.promote(two)
-    at = "2023-11-15T14:05"
+    at = "2023-11-15T14:05:00Z"
     ran = office.run("binding", "history", "fraud/production", "--at", at, by="vera")
     lines = ran.out.splitlines()
     assert lines[0] == "2023-11-14T22:13:20Z to 2023-11-15T22:13:20Z"
@@ -442,9 +443,8 @@ def test_tables_and_json(office: Any, request_name: str) -> None:
             assert told.out.strip()
         assert office.run(*command, "--json").json["schema"].startswith("calibrant.")
     office.run("people", "roles", "otto", "--role", "operator")
-    log = office.run("audit", "log", by="otto").out.splitlines()
-    assert len(log) == office.size() + 1
-    assert all("T22:13:20Z" in line for line in log[1:])
+    log = office.run("audit", "log", by="otto").out
+    assert log.count("2023-11-14T22:13:20Z") == office.size()
 
 
 def test_the_key_is_told_once(office: Any) -> None:

@@ -29,7 +29,10 @@ def command() -> None:
     """Ask for approval, look at requests, approve or decline."""
 
 
-@command.command("request")
+@command.command(
+    "request",
+    epilog=control.examples("approval request", "fraud@7 production", "fraud@7 production --slot challenger --days 2"),
+)
 @click.argument("artifact")
 @click.argument("environment")
 @click.option("--slot", type=click.Choice(["champion", "challenger"]), default="champion", show_default=True)
@@ -49,28 +52,40 @@ def request(artifact: str, environment: str, slot: Slot, days: float, store: str
     return console.FINE
 
 
-@command.command("list")
+@command.command("list", epilog=control.examples("approval list", "", "--all --json"))
 @click.option("--all", "every", is_flag=True, help="Also those that are decided.")
 @control.READS
 def list_(every: bool, store: str | None, as_json: bool) -> int:
-    """Open requests."""
+    """Open requests: neither used, declined, withdrawn nor expired."""
+    from calibrant import wiring
     from calibrant.registry import approvals
+
+    now_us = wiring.clock().now_us()
 
     with control.looking(store) as (_, reader):
         asked = [approvals.read(one) for one in reader.browse(approvals.KIND)]
-    shown = [one for one in asked if every or one.state in ("requested", "approved")]
+    shown = [
+        one for one in asked if every or (one.state in ("requested", "approved") and now_us < one.expires_us)
+    ]  # fmt: skip
     if as_json:
         console.emit_json({"schema": "calibrant.approvals/1", "approvals": [_document(one) for one in shown]})
         return console.FINE
     rows = [
-        (one.name, one.state, one.artifact, f"{one.slot} of {one.target}", one.proposed_by, _voices(one))
+        (
+            one.name,
+            one.state if now_us < one.expires_us else f"{one.state}, expired",
+            one.artifact,
+            f"{one.slot} of {one.target}",
+            one.proposed_by,
+            _voices(one),
+        )
         for one in shown
     ]
     console.table("", ("request", "state", "artifact", "as", "asked by", "approved"), rows, text_columns=6)
     return console.FINE
 
 
-@command.command("show")
+@command.command("show", epilog=control.examples("approval show", "request-1f2e3d4c", "request-1f2e3d4c --json"))
 @click.argument("name", metavar="REQUEST")
 @control.READS
 def show(name: str, store: str | None, as_json: bool) -> int:
@@ -81,7 +96,12 @@ def show(name: str, store: str | None, as_json: bool) -> int:
 
 
 def _deciding(verdict: Verdict, title: str) -> None:
-    @command.command(verdict, help=title)
+    @command.command(
+        verdict, help=title,
+        epilog=control.examples(
+            f"approval {verdict}", "request-1f2e3d4c", "request-1f2e3d4c --digest 50d69207dd78 --reason 'read it all'"
+        ),
+    )  # fmt: skip
     @click.argument("name", metavar="REQUEST")
     @click.option("--digest", metavar="SHA256", help="The artifact that was looked at; the request's by default.")
     @click.option("--evidence", metavar="SHA256", help="The evidence that was looked at; the request's by default.")
@@ -112,7 +132,9 @@ _deciding("approve", "Approve a request of somebody else.")
 _deciding("decline", "Decline a request: one voice against ends it.")
 
 
-@command.command("withdraw")
+@command.command(
+    "withdraw", epilog=control.examples("approval withdraw", "request-1f2e3d4c", "request-1f2e3d4c --json")
+)
 @click.argument("name", metavar="REQUEST")
 @control.DECIDES
 def withdraw(name: str, store: str | None, as_json: bool) -> int:

@@ -38,7 +38,14 @@ def command() -> None:
     """Sealed and signed maps with their thresholds: the only thing that may serve."""
 
 
-@command.command("draft")
+@command.command(
+    "draft",
+    epilog=control.examples(
+        "artifact draft",
+        "fraud --from 2026-03-01 --cost-fp 1 --cost-fn 20",
+        "fraud --by country --precision 0.9 --days 90",
+    ),
+)
 @click.argument("stream")
 @streams.WINDOW
 @streams.AS_OF
@@ -81,7 +88,7 @@ def draft(stream: str, selects: tuple[str, ...], days: float | None, again: str 
     return console.FINE
 
 
-@command.command("list")
+@command.command("list", epilog=control.examples("artifact list", "", "fraud --json"))
 @click.argument("stream", required=False)
 @control.READS
 def list_(stream: str | None, store: str | None, as_json: bool) -> int:
@@ -105,7 +112,7 @@ def list_(stream: str | None, store: str | None, as_json: bool) -> int:
     return console.FINE
 
 
-@command.command("show")
+@command.command("show", epilog=control.examples("artifact show", "fraud@7", "fraud@7 --json > artifact.json"))
 @_NAME
 @control.READS
 def show(name: str, store: str | None, as_json: bool) -> int:
@@ -132,7 +139,7 @@ def show(name: str, store: str | None, as_json: bool) -> int:
     return console.FINE
 
 
-@command.command("seal")
+@command.command("seal", epilog=control.examples("artifact seal", "fraud@7", "fraud@7 --json"))
 @_NAME
 @control.DECIDES
 def seal(name: str, store: str | None, as_json: bool) -> int:
@@ -145,7 +152,7 @@ def seal(name: str, store: str | None, as_json: bool) -> int:
     return console.FINE
 
 
-@command.command("sign")
+@command.command("sign", epilog=control.examples("artifact sign", "fraud@7", "fraud@7 --key release.key"))
 @_NAME
 @click.option("--key", "key", type=click.Path(dir_okay=False), help="A private key; this installation's by default.")
 @control.DECIDES
@@ -161,7 +168,7 @@ def sign(name: str, key: str | None, store: str | None, as_json: bool) -> int:
     return console.FINE
 
 
-@command.command("verify")
+@command.command("verify", epilog=control.examples("artifact verify", "fraud@7", "folder --trust trust.json"))
 @_NAME
 @click.option("--trust", "trust", type=click.Path(dir_okay=False), help="The trust policy for a folder.")
 @control.READS
@@ -199,7 +206,9 @@ def verify(name: str, trust: str | None, store: str | None, as_json: bool) -> in
     return console.FINE
 
 
-@command.command("export")
+@command.command(
+    "export", epilog=control.examples("artifact export", "fraud@7 -o folder", "fraud@7 --output /backup/fraud@7")
+)
 @_NAME
 @click.option("-o", "--output", metavar="FOLDER", required=True, help="A new folder.")
 @control.READS
@@ -215,7 +224,7 @@ def export(name: str, output: str, store: str | None, as_json: bool) -> int:
     return console.FINE
 
 
-@command.command("reproduce")
+@command.command("reproduce", epilog=control.examples("artifact reproduce", "fraud@7", "fraud@7 --json"))
 @_NAME
 @control.READS
 def reproduce(name: str, store: str | None, as_json: bool) -> int:
@@ -246,7 +255,10 @@ def reproduce(name: str, store: str | None, as_json: bool) -> int:
     return console.FINE if found.same else console.FINDINGS
 
 
-@command.command("deprecate")
+@command.command(
+    "deprecate",
+    epilog=control.examples("artifact deprecate", "fraud@7", 'fraud@7 --reason "the model was trained anew"'),
+)
 @_NAME
 @control.REASON
 @control.DECIDES
@@ -260,7 +272,9 @@ def deprecate(name: str, reason: str | None, store: str | None, as_json: bool) -
     return console.FINE
 
 
-@command.command("revoke")
+@command.command(
+    "revoke", epilog=control.examples("artifact revoke", "fraud@7", 'fraud@7 --reason "its labels were wrong"')
+)
 @_NAME
 @control.REASON
 @control.DECIDES

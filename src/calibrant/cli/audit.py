@@ -80,7 +80,8 @@ def log(
         console.emit_json({"schema": "calibrant.audit-log/1", "entries": every})
     elif found:
         head = ("entry", "time", "who", "what", "about", "became", "why")
-        console.table("", head, [_row(line) for line in found], text_columns=len(head))
+        rows = [_row(line) for line in found]
+        console.table("", head, rows, text_columns=len(head), whole=("entry", "time"))
     else:
         console.talk("no entry is like this")
     return console.FINE

@@ -34,7 +34,7 @@ _TARGET = click.argument("target", metavar="STREAM/ENVIRONMENT", callback=_named
     epilog="""\b
 Examples:
   calibrant binding promote fraud@7 production --request request-1f2e3d4c
-  calibrant binding history fraud/production --at 2026-11-17T14:05
+  calibrant binding history fraud/production --at 2026-11-17T14:05:00Z
   calibrant binding rollback fraud/production --reason "false alarms doubled\"
 
 \b
@@ -44,7 +44,7 @@ def command() -> None:
     """Bind artifacts to streams, and know who was live when."""
 
 
-@command.command("list")
+@command.command("list", epilog=control.examples("binding list", "", "--json"))
 @control.READS
 def list_(store: str | None, as_json: bool) -> int:
     """What is bound now, everywhere."""
@@ -62,7 +62,7 @@ def list_(store: str | None, as_json: bool) -> int:
     return console.FINE
 
 
-@command.command("show")
+@command.command("show", epilog=control.examples("binding show", "fraud/production", "fraud/production --json"))
 @_TARGET
 @control.READS
 def show(target: str, store: str | None, as_json: bool) -> int:
@@ -75,9 +75,12 @@ def show(target: str, store: str | None, as_json: bool) -> int:
     return console.FINE
 
 
-@command.command("history")
+@command.command(
+    "history",
+    epilog=control.examples("binding history", "fraud/production", "fraud/production --at 2026-11-17T14:05:00Z"),
+)
 @_TARGET
-@click.option("--at", "at", metavar="TIME", help="Only what was live at this moment.")
+@click.option("--at", "at", metavar="TIME", help="Only what was live then: 2026-11-17T14:05:00Z.")
 @control.READS
 def history(target: str, at: str | None, store: str | None, as_json: bool) -> int:
     """Who was live when, who put it there, who approved it, on what evidence, and why."""
@@ -114,7 +117,12 @@ def history(target: str, at: str | None, store: str | None, as_json: bool) -> in
     return console.FINE
 
 
-@command.command("promote")
+@command.command(
+    "promote",
+    epilog=control.examples(
+        "binding promote", "fraud@7 production --request request-1f2e3d4c", 'fraud@7 staging --reason "try it"'
+    ),
+)
 @click.argument("artifact")
 @click.argument("environment")
 @click.option("--request", "request", metavar="REQUEST", help="The approved request that this uses up.")
@@ -142,7 +150,7 @@ def promote(
     return console.FINE
 
 
-@command.command("shadow")
+@command.command("shadow", epilog=control.examples("binding shadow", "fraud/production fraud@8", "fraud/production"))
 @_TARGET
 @click.argument("artifact", required=False)
 @control.REASON
@@ -160,7 +168,10 @@ def shadow(target: str, artifact: str | None, reason: str | None, store: str | N
     return console.FINE
 
 
-@command.command("rollback")
+@command.command(
+    "rollback",
+    epilog=control.examples("binding rollback", "fraud/production", 'fraud/production --reason "false alarms doubled"'),
+)
 @_TARGET
 @control.REASON
 @control.DECIDES

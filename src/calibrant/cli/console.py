@@ -63,13 +63,25 @@ def emit_json(document: Mapping[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1) -> None:
-    """A table on standard output: the first ``text_columns`` to the left, numbers to the right."""
+def table(
+    title: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    text_columns: int = 1,
+    whole: Sequence[str] = (),
+) -> None:
+    """A table on standard output: the first ``text_columns`` to the left, numbers to the right.
+
+    The columns named in ``whole`` keep each cell on one line; others are folded where the table is too wide.
+    """
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, name in enumerate(head):
-        made.add_column(name, justify="left" if index < text_columns else "right", overflow="fold")
+        made.add_column(
+            name, justify="left" if index < text_columns else "right", overflow="fold",
+            no_wrap=name in whole)  # fmt: skip
     for row in rows:
         made.add_row(*row)
     if title:

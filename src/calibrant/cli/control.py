@@ -33,6 +33,11 @@ DECIDES = options.all_of(STORE, options.JSON)
 READS = DECIDES
 
 
+def examples(command: str, *arguments: str) -> str:
+    """The end of a command's --help: how it is typed."""
+    return "\b\nExamples:\n" + "\n".join(f"  calibrant {command} {each}".rstrip() for each in arguments)
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Where somebody decides: the project, the ledger, the contents, the person and the time."""

@@ -21,7 +21,7 @@ def command() -> None:
     """Environments and the approvals that they ask for."""
 
 
-@command.command("list")
+@command.command("list", epilog=control.examples("environment list", "", "--json"))
 @control.READS
 def list_(store: str | None, as_json: bool) -> int:
     """All environments."""
@@ -41,7 +41,7 @@ def list_(store: str | None, as_json: bool) -> int:
     return console.FINE
 
 
-@command.command("set")
+@command.command("set", epilog=control.examples("environment set", "production --approvals 2", "canary --approvals 0"))
 @click.argument("name")
 @click.option("--approvals", type=int, required=True, help="Distinct persons besides the proposer: 0 to 5.")
 @control.DECIDES
@@ -54,5 +54,5 @@ def set_(name: str, approvals: int, store: str | None, as_json: bool) -> int:
     if as_json:
         console.emit_json({"schema": "calibrant.done/1", "name": name, "approvals": approvals})
     else:
-        click.echo(f"{name}: {approvals} approvals")
+        click.echo(f"{name}: {approvals} approval" + ("" if approvals == 1 else "s"))
     return console.FINE

@@ -37,7 +37,7 @@ def command() -> None:
     """People and services, their roles and keys. Every change is on record."""
 
 
-@command.command("init")
+@command.command("init", epilog=control.examples("people init", "alice --role proposer", "alice --days 30"))
 @click.argument("name")
 @_ROLE
 @_DAYS
@@ -71,7 +71,7 @@ def init(name: str, roles: tuple[str, ...], days: float, store: str | None, as_j
     return console.FINE
 
 
-@command.command("list")
+@command.command("list", epilog=control.examples("people list", "", "--json"))
 @control.READS
 def list_(store: str | None, as_json: bool) -> int:
     """All principals with their roles."""
@@ -89,7 +89,9 @@ def list_(store: str | None, as_json: bool) -> int:
     return console.FINE
 
 
-@command.command("add")
+@command.command(
+    "add", epilog=control.examples("people add", "bob --role approver", "robot --role operator --owner otto")
+)
 @click.argument("name")
 @_ROLE
 @click.option("--owner", metavar="PERSON", help="Makes it a service that this person answers for.")
@@ -107,7 +109,7 @@ def add(name: str, roles: tuple[str, ...], owner: str | None, store: str | None,
     return console.FINE
 
 
-@command.command("roles")
+@command.command("roles", epilog=control.examples("people roles", "", "bob --role approver --role viewer"))
 @click.argument("name", required=False)
 @_ROLE
 @control.DECIDES
@@ -128,11 +130,11 @@ def roles_(name: str | None, roles: tuple[str, ...], store: str | None, as_json:
         console.emit_json({"schema": "calibrant.roles/1", "roles": matrix})
     else:
         rows = [(role, policy.MEANS[role], ", ".join(matrix[role])) for role in policy.ROLES]
-        console.table("", ("role", "is for", "may"), rows, text_columns=3)
+        console.table("", ("role", "is for", "may"), rows, text_columns=3, whole=("role",))
     return console.FINE
 
 
-@command.command("suspend")
+@command.command("suspend", epilog=control.examples("people suspend", "bob", "robot --json"))
 @click.argument("name")
 @control.DECIDES
 def suspend(name: str, store: str | None, as_json: bool) -> int:
@@ -144,7 +146,7 @@ def suspend(name: str, store: str | None, as_json: bool) -> int:
     return _told({"name": name, "state": "suspended"}, as_json)
 
 
-@command.command("reinstate")
+@command.command("reinstate", epilog=control.examples("people reinstate", "bob", "robot --json"))
 @click.argument("name")
 @control.DECIDES
 def reinstate(name: str, store: str | None, as_json: bool) -> int:
@@ -161,7 +163,7 @@ def key() -> None:
     """Keys that prove who is acting."""
 
 
-@key.command("issue")
+@key.command("issue", epilog=control.examples("people key issue", "bob --days 30", 'robot --label "nightly promotion"'))
 @click.argument("name")
 @_DAYS
 @click.option("--label", metavar="TEXT", default="", help="What the key is for.")
@@ -179,7 +181,7 @@ def issue(name: str, days: float, label: str, store: str | None, as_json: bool) 
     return console.FINE
 
 
-@key.command("revoke")
+@key.command("revoke", epilog=control.examples("people key revoke", "63a1f0c2b7d4", "63a1f0c2b7d4 --json"))
 @click.argument("prefix")
 @control.DECIDES
 def revoke(prefix: str, store: str | None, as_json: bool) -> int:
@@ -191,7 +193,9 @@ def revoke(prefix: str, store: str | None, as_json: bool) -> int:
     return _told({"key": prefix, "state": "revoked"}, as_json)
 
 
-@command.command("forget")
+@command.command(
+    "forget", epilog=control.examples("people forget", "sha256:9f86d0…0f00a08", "sha256:9f86d0…0f00a08 --json")
+)
 @click.argument("commitment")
 @control.DECIDES
 def forget(commitment: str, store: str | None, as_json: bool) -> int:

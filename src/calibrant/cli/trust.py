@@ -32,7 +32,7 @@ def command() -> None:
     """Public keys that artifacts and checkpoints are verified with."""
 
 
-@command.command("keygen")
+@command.command("keygen", epilog=control.examples("trust keygen", "release.key", "release.key --p256"))
 @click.argument("output", metavar="FILE")
 @click.option("--p256", is_flag=True, help="ECDSA on P-256, for those who verify with OpenSSF's model_signing.")
 def keygen(output: str, p256: bool) -> int:
@@ -48,7 +48,7 @@ def keygen(output: str, p256: bool) -> int:
     return console.FINE
 
 
-@command.command("show")
+@command.command("show", epilog=control.examples("trust show", "", "--json > trust.json"))
 @control.READS
 def show(store: str | None, as_json: bool) -> int:
     """The trust policy; --json writes the file that calibrant artifact verify --trust takes."""
@@ -64,7 +64,14 @@ def show(store: str | None, as_json: bool) -> int:
     return console.FINE
 
 
-@command.command("add")
+@command.command(
+    "add",
+    epilog=control.examples(
+        "trust add",
+        "release.key.pub --owner bob",
+        'audit.pub --owner alice --for checkpoint --reason "yearly rotation"',
+    ),
+)
 @click.argument("public", metavar="PUBLIC_KEY", type=click.Path(dir_okay=False))
 @click.option("--owner", required=True, metavar="PRINCIPAL", help="Who holds the private key.")
 @click.option("--for", "purpose", type=click.Choice(["artifact", "checkpoint"]), default="artifact", show_default=True)
@@ -84,7 +91,9 @@ def add(
     return _change(with_key, reason, store, as_json)
 
 
-@command.command("retire")
+@command.command(
+    "retire", epilog=control.examples("trust retire", "3f9a1c20b7de", '3f9a1c20b7de --reason "yearly rotation"')
+)
 @_KEY
 @control.REASON
 @control.DECIDES
@@ -97,7 +106,9 @@ def retire(keyid: str, reason: str | None, store: str | None, as_json: bool) -> 
     return _change(retired, reason, store, as_json)
 
 
-@command.command("revoke")
+@command.command(
+    "revoke", epilog=control.examples("trust revoke", "3f9a1c20b7de", '3f9a1c20b7de --reason "laptop stolen"')
+)
 @_KEY
 @control.REASON
 @control.DECIDES

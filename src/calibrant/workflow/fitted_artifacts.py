@@ -35,7 +35,8 @@ APPROACH: Final = "recommend"
 class Request:
     """What is to be fitted: the pairs of [start, end) as they were known at ``as_of_us``, and how.
 
-    ``by`` are the cohort fields of the maps, none for one map. ``aims`` are the numbers that a threshold is for.
+    ``by`` are the cohort fields of the maps, none for one map. ``aims`` are the numbers that a threshold is for;
+    those that contradict each other make no request (UsageError CAL-401), so nothing is read for them.
     """
 
     as_of_us: int
@@ -48,6 +49,9 @@ class Request:
     level: float = 0.95
     seed: int = 0
     resamples: int = measurement.RESAMPLES
+
+    def __post_init__(self) -> None:
+        aiming.objective(self.aims or {})
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -81,10 +85,8 @@ def fit(
 ) -> Fitted:
     """Fit and prove a map, and choose its threshold where there are aims.
 
-    Raises FitError (CAL-560) where the pairs cannot decide: too few, of one class, or labels missing by score; and
-    UsageError (CAL-401) for aims that contradict each other, before anything is read.
+    Raises FitError (CAL-560) where the pairs cannot decide: too few, of one class, or labels missing by score.
     """
-    objective = aiming.objective(request.aims or {})
     found = evidence_of_stream.matured(
         store,
         stream,
@@ -106,7 +108,7 @@ def fit(
         judged=read.judged,
         mixed=caps.OTHER,
         scale=stream.scale,
-        objective=objective,
+        objective=aiming.objective(request.aims or {}),
         by=request.by,
         tolerance=request.tolerance,
         level=request.level,
