@@ -556,7 +556,8 @@ def check_artifact(bundle: Bundle) -> list[str]:
             need(now.body["digest"] == bundle.digest, "other bytes were sealed than are here")
             need(now.body["evidence"] == bundle.evidence, "it was sealed with other evidence than is here")
         if before is None or state != earlier:
-            facts.append(f"{state} by {plain(now.entry['actor'])} on {moment(now.at_us)}")
+            done = "drafted" if state == "draft" else state
+            facts.append(f"{done} by {plain(now.entry['actor'])} on {moment(now.at_us)}")
     last = chain[-1].body
     need(set(last["signatures"]) == signatures, "the signatures are not those on record")
     for member in ("stream", "version", "parent", "expires_us"):
