@@ -11,7 +11,7 @@ import pytest
 
 
 def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"faults_{name}", Path(__file__).with_name(f"{name}.py"))
+    spec = importlib.util.spec_from_file_location(f"faults_{Path(name).name}", Path(__file__).parent / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -30,3 +30,8 @@ def oracle() -> ModuleType:
 def disk() -> ModuleType:
     """``disk.py``."""
     return _load("disk")
+
+
+#: The server of the storage tests, which may be stopped here too.
+_servers = _load("../storage/conftest")
+make_server, own_postgres = _servers.make_server, _servers.own_postgres
