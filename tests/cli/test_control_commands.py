@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import pytest
 
-from calibrant import cli, wiring
+from calibrant import wiring
 from calibrant.calibrators import codec
 from calibrant.calibrators.logistic import Platt
 from calibrant.cli import root
 from calibrant.registry import keys, policy
-from calibrant.workflow import people
 
 DAY = 86_400_000_000
 GROUPS = ("people", "trust", "environment", "artifact", "approval", "binding")
