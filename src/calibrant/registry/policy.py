@@ -16,6 +16,8 @@ Role = Literal[
     "viewer", "ingester", "labeler", "analyst", "proposer", "approver", "operator", "auditor", "admin"
 ]  # fmt: skip
 Action = Literal[
+    "alert.acknowledge",
+    "alert.record",
     "approval.decide",
     "approval.request",
     "approval.withdraw",
@@ -41,6 +43,8 @@ Action = Literal[
     "principal.roles",
     "principal.suspend",
     "registry.read",
+    "silence.begin",
+    "silence.end",
     "trust.set",
     "words.erase",
 ]
@@ -91,6 +95,10 @@ MATRIX: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         "binding.assign": _roles("operator"),
         "binding.promote": _roles("operator"),
         "binding.rollback": _roles("operator"),
+        "alert.record": _roles("operator"),
+        "alert.acknowledge": _roles("operator", "analyst"),
+        "silence.begin": _roles("operator"),
+        "silence.end": _roles("operator"),
         "environment.set": _roles("admin"),
         "trust.set": _roles("admin"),
         "words.erase": _roles("admin"),

@@ -54,6 +54,12 @@ class Departures:
         delta = ndtr((tolerance - self.value) / np.where(beyond, self.standard_error, 1.0))
         return np.where(beyond, np.maximum(delta, self.identity_p), 1.0)
 
+    def lower(self, level: float) -> Floats:
+        """One-sided lower bound of the departure, shape (g,); 0 where the identity is not excluded or nothing known."""
+        z = intervals.quantile(2.0 * level - 1.0)
+        away = self.known & (self.identity_p < 1.0 - level)
+        return np.where(away, np.maximum(self.value - z * self.standard_error, 0.0), 0.0)
+
     def upper(self, level: float) -> Floats:
         """One-sided upper bound of the departure, shape (g,); infinite where nothing is known."""
         z = intervals.quantile(2.0 * level - 1.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from calibrant.streams import bounds
+from calibrant.streams import bounds, burn_rules
 from calibrant.streams.bounds import Bounds, Problem
 
 Mode = Literal["manual", "approve", "auto"]
@@ -160,6 +160,9 @@ class SloPolicy(_Policy):
     coverage: Annotated[float, Bounds("The share of predictions that must lie in counted slices.", above=0, most=1)] = (
         0.8
     )
+    burn: Annotated[
+        tuple[str, ...], Bounds("When the budget burns too fast: page 6 6h/30m; standard rules by default.", items=8)
+    ] = ()
 
     def problems(self) -> Iterator[Problem]:
         yield from bounds.problems(self)
@@ -172,6 +175,9 @@ class SloPolicy(_Policy):
                 cause=f"{self.period} is no multiple of {self.slice}",
                 fix="give a multiple of the slice",
             )
+        sound = whole and self.period > timedelta(0) and isinstance(self.objective, float) and 0 < self.objective < 1
+        if sound and not self.period % self.slice and all(isinstance(one, str) for one in self.burn):
+            yield from burn_rules.problems(self.burn, width=self.slice, period=self.period, objective=self.objective)
 
 
 @dataclass(frozen=True, slots=True)
