@@ -1,4 +1,4 @@
-"""Who was live when: before, exactly at and after each change, with who approved it, and what was said while it is kept."""
+"""Who was live when: before, exactly at and after each change, who approved it, and what was said while it is kept."""
 
 from __future__ import annotations
 

@@ -194,10 +194,8 @@ def test_revoking_takes_it_out_of_everything(office: Any) -> None:
         assert book.reader.size() == before + 3
         changed = promotions.revoke(book, three, by=otto)
         assert [bound.binding.champion.artifact for bound in changed if bound.binding.champion] == [one]
-        with pytest.raises(errors.RefusedError, match="CAL-931"):
-            for _ in range(4):
-                found = promotions.rollback(book, "fraud/production", by=otto).binding
-                assert found.champion is None or found.champion.artifact == one
+        # the revoked ones are passed over on the way back
+        assert promotions.rollback(book, "fraud/production", by=otto).binding == bindings.EMPTY
         with pytest.raises(errors.RefusedError, match="CAL-920"):
             promotions.revoke(book, two, by=otto)
     assert office.sound()
@@ -213,9 +211,10 @@ def _racing(office: Any, monkeypatch: pytest.MonkeyPatch, first: Callable[[], An
             first()
         return execute(self, *arguments, **more)
 
-    with monkeypatch.context() as patched, pytest.raises(errors.ConflictError, match="CAL-911"):
+    with monkeypatch.context() as patched:
         patched.setattr(ledger.Ledger, "execute", late)
-        second()
+        with pytest.raises(errors.ConflictError, match="CAL-911"):
+            second()
 
 
 def test_a_promotion_that_races_a_revocation_loses(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
