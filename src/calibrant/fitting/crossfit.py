@@ -129,13 +129,18 @@ def mean_loss(found: Judgement, method: str, kind: str) -> float:
 
 
 def compare(found: Judgement, worse: Floats, better: Floats, kind: str, *, clustered: bool) -> Paired:
-    """Mean of loss(worse) - loss(better) over rows; positive when ``better`` deserves its name.
+    """Mean of loss(worse) - loss(better) over rows; positive when ``better`` deserves its name."""
+    zero, one = (a - b for a, b in zip(losses(worse, kind), losses(better, kind), strict=True))
+    return paired(found, zero, one, clustered=clustered)
+
+
+def paired(found: Judgement, zero: Floats, one: Floats, *, clustered: bool) -> Paired:
+    """Mean of differences that are ``zero`` where the label is 0 and ``one`` where it is 1, shape (k,) each.
 
     Within a cell the difference depends on the label alone, so the variance over rows is exact from the sums
     (with weights: up to their spread within a cell). If rows of one fold may depend on each other, the larger
     of the row-wise and the between-fold standard error counts, with the folds' degrees of freedom.
     """
-    zero, one = (a - b for a, b in zip(losses(worse, kind), losses(better, kind), strict=True))
     total = float(found.w.sum())
     step = one - zero
     first = found.w * zero + found.wy * step

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from calibrant.streams import bounds, burn_rules
+from calibrant.streams import bounds, burn_rules, freezes
 from calibrant.streams.bounds import Bounds, Problem
 
 Mode = Literal["manual", "approve", "auto"]
@@ -101,6 +101,9 @@ class AdvicePolicy(_Policy):
                 cause=f"leave is {self.leave}, enter is {self.enter}",
                 fix="leave at or below the level at which acting begins",
             )
+        if isinstance(self.freezes, tuple):
+            found = [freezes.parse(text) for text in self.freezes if isinstance(text, str)]
+            yield from (one for one in found if isinstance(one, Problem))
 
 
 @dataclass(frozen=True, slots=True)
