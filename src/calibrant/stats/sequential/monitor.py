@@ -114,7 +114,7 @@ class MonitorState:
         """More cohorts, which nothing has been seen of; the old ones keep their places."""
         fresh = _columns(start(groups - self.groups, **self._numbers()))
         kept = _columns(self)
-        both = {name: np.concatenate([kept[name], fresh[name]], axis=-1) for name in kept}
+        both: dict[str, Any] = {name: np.concatenate([kept[name], fresh[name]], axis=-1) for name in kept}
         return dataclasses.replace(self, **both)
 
     def to_dict(self) -> dict[str, Any]:
