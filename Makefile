@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt
 PYTEST_OPTIONS ?= -n 2
 OTHER_PYTHONS ?= 3.12 3.13
+# what does not depend on the Python that runs it: documents, browsers, brokers, kills and power cuts
+ELSEWHERE = $(addprefix --ignore tests/,docs browser faults acceptance integrations)
 BENCH ?=
 BENCH_EXTRA ?= bench
 # the OpenSSF command needs pyopenssl and does not ask for it; it signs and verifies in an environment of its own
@@ -79,7 +81,7 @@ test-all-pythons:  ## the tests on Python 3.12 and 3.13 where they lie
 	  if [ -z "$$found" ]; then echo "Python $$version: not on this machine, not tested"; continue; fi; \
 	  echo "Python $$version: $$found"; \
 	  $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON="$$found" \
-	    PYTEST_OPTIONS="$(PYTEST_OPTIONS) --ignore tests/docs --ignore tests/browser" || exit 1; \
+	    PYTEST_OPTIONS="$(PYTEST_OPTIONS) $(ELSEWHERE)" || exit 1; \
 	done
 
 constraints: $(VENV)/.has-dev .venv-bench/.has-$(BENCH_EXTRA) .venv-spark/.has-spark  ## write constraints.txt from what is installed

@@ -16,14 +16,13 @@ from typing import Any
 from calibrant import cli, wiring
 from calibrant.ports.message_source import Address, Message
 
-WHERE, SIZE = sys.argv[1], sys.argv[2]
-
 
 class Small:
     """A source that gives little at a time, and kills its process between two steps of the second batch."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, *, where: str, size: int) -> None:
         self._source = source
+        self._where, self._size = where, size
         self._batches = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -36,7 +35,7 @@ class Small:
         self._source.close()
 
     def poll(self, most: int, *, seconds: float) -> Sequence[Message]:
-        found: Sequence[Message] = self._source.poll(min(most, int(SIZE)), seconds=seconds)
+        found: Sequence[Message] = self._source.poll(min(most, self._size), seconds=seconds)
         self._batches += bool(found)
         self._die("before-append")
         return found
@@ -47,17 +46,22 @@ class Small:
         self._die("after-commit")
 
     def _die(self, here: str) -> None:
-        if here == WHERE and self._batches == 2:
+        if here == self._where and self._batches == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-real = wiring.message_source
+def main() -> None:
+    """The command, on a source that dies where it was told to."""
+    real = wiring.message_source
+    where, size = sys.argv[1:3]
+
+    def small(address: Address, settings: Mapping[str, str]) -> Any:
+        return Small(real(address, settings), where=where, size=int(size))
+
+    wiring.message_source = small
+    sys.argv = ["calibrant", "consume", *sys.argv[3:]]
+    cli.main()
 
 
-def small(address: Address, settings: Mapping[str, str]) -> Any:
-    return Small(real(address, settings))
-
-
-wiring.message_source = small
-sys.argv = ["calibrant", "consume", *sys.argv[3:]]
-cli.main()
+if __name__ == "__main__":
+    main()
