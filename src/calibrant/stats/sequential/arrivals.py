@@ -43,7 +43,7 @@ def read(
     ValueRangeError
         CAL-302 for scores or labels outside [0, 1], CAL-334 for weights outside [0, heaviest].
     UsageError
-        CAL-466 for columns of different lengths or unknown group codes.
+        CAL-444 for columns of different lengths or unknown group codes.
     """
     p, y = np.asarray(scores, np.float64), np.asarray(labels, np.float64)
     for name, column in (("scores", p), ("labels", y)):
@@ -87,7 +87,7 @@ def codes(groups: ArrayLike | None, rows: int, group_count: int) -> Ints:
 
 def misshapen(cause: str) -> errors.UsageError:
     return errors.UsageError(
-        "CAL-466",
+        "CAL-444",
         "these columns do not belong together",
         cause=cause,
         fix="pass columns of one length, with group codes from 0 up to the number of groups",

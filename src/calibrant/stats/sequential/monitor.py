@@ -177,7 +177,7 @@ def start(
     Raises
     ------
     UsageError
-        CAL-467 for numbers outside these ranges.
+        CAL-450 for numbers outside these ranges.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def start(
     legal = groups >= 0 and 0.0 <= tolerance < 0.5 and 0.0 < heaviest < np.inf and 0.0 < half_life < np.inf
     if not legal:
         raise errors.UsageError(
-            "CAL-467",
+            "CAL-450",
             "these numbers do not make a monitor",
             cause=f"groups={groups}, tolerance={tolerance}, heaviest={heaviest}, half_life={half_life}",
             fix="groups from 0, a tolerance from 0 up to 0.5, a positive heaviest weight and half-life",
@@ -226,7 +226,7 @@ def update(
     Raises
     ------
     ValueRangeError, UsageError
-        CAL-302, CAL-334 and CAL-466, as ``arrivals.read``.
+        CAL-302, CAL-334 and CAL-444, as ``arrivals.read``.
 
     Notes
     -----

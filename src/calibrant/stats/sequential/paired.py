@@ -188,7 +188,7 @@ def update(state: PairedState, differences: ArrayLike, *, groups: ArrayLike | No
     ValueRangeError
         CAL-335 for a difference beyond the bound.
     UsageError
-        CAL-466 for group codes that do not fit.
+        CAL-444 for group codes that do not fit.
 
     Notes
     -----
