@@ -21,7 +21,10 @@ FAMILIES = {
     "6": ("Artifacts", "A calibrator or summary that cannot be trusted."),
     "7": ("Extras", "An optional dependency that is not installed."),
     "8": ("Streams and stores", "A declaration, an event or a store that cannot be used as asked; findings of lint."),
-    "9": ("Control", "A change that nobody may make, that came too late, or whose state does not allow it."),
+    "9": (
+        "Control",
+        "A change that nobody may make, that came too late, or whose state does not allow it; findings of doctor.",
+    ),
 }
 INTRODUCTION = """\
 # Errors

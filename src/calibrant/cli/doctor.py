@@ -87,28 +87,32 @@ def _examine(project: Project, *, full: bool) -> tuple[tuple[Finding, ...], list
 
 
 def _decisions(project: Project, opened: ExitStack, unreadable: list[Finding]) -> ControlReader | None:
-    from calibrant.workflow import doctor
-
     try:
         reader = opened.enter_context(project.control_reader())
         reader.size()  # a schema that is not ours says so when it is read
     except errors.CalibrantError as error:
-        if error.code not in _NOT_YET:
-            unreadable.append(doctor.unreadable("decisions", error))
+        _note(project, "decisions", error, unreadable)
         return None
     return reader
 
 
 def _events(project: Project, opened: ExitStack, unreadable: list[Finding]) -> EventReader | None:
-    from calibrant.workflow import doctor
-
     try:
         reader = opened.enter_context(project.open_reader())
         return opened.enter_context(reader.snapshot())
     except errors.CalibrantError as error:
-        if error.code not in _NOT_YET:
-            unreadable.append(doctor.unreadable("events", error))
+        _note(project, "events", error, unreadable)
         return None
+
+
+def _note(project: Project, part: str, error: errors.CalibrantError, unreadable: list[Finding]) -> None:
+    """A part that is not there yet is nobody's fault; without the server there is nothing to look at."""
+    from calibrant.workflow import doctor
+
+    if project.server is not None and isinstance(error, errors.StoreFaultError):
+        raise error
+    if error.code not in _NOT_YET:
+        unreadable.append(doctor.unreadable(part, error))
 
 
 def _contents(project: Project, unreadable: list[Finding]) -> Contents | None:
