@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +10,8 @@ from calibrant.charts import templating, theme, words
 
 #: Schema of the evidence that is shown as tables; other evidence is there as JSON only.
 RECOMMENDATION: Final = "calibrant.recommendation/1"
+#: The measures of the first page; the others are on the second.
+FIRST: Final = ("base_rate", "mean_score", "in_the_large", "slope", "ecce", "departure", "brier", "log_loss", "auc")
 #: Cohorts with a row of their own; all of them are in evidence.json.
 MOST_COHORTS: Final = 500
 
@@ -80,7 +82,7 @@ def index(shown: Index, evidence: Any) -> str:
         shown=shown,
         css=css,
         policy=templating.policy(css),
-        numbers=numbers(known) if known else (),
+        numbers=numbers(known, FIRST) if known else (),
         n=_n(known) if known else "",
         gain=_interval(known["gain"]) if known else None,
     )
@@ -114,13 +116,13 @@ def evidence(name: str, document: Any) -> str:
 _GAINS: Final = (("gain", "Gain in log loss, nats a row"), ("brier_gain", "Gain in Brier score a row"))
 
 
-def numbers(document: Mapping[str, Any]) -> list[Row]:
-    """The measures of all held-out rows, before and after."""
+def numbers(document: Mapping[str, Any], keys: Collection[str] | None = None) -> list[Row]:
+    """The measures of all held-out rows, before and after; all of them or those with these keys."""
     before, after = document["before"]["overall"], document["after"]["overall"]
     return [
         Row(each.name, each.text, _measure(before, each.key), _measure(after, each.key))
         for each in words.MEASURES
-        if each.key in before or each.key in after
+        if (each.key in before or each.key in after) and (keys is None or each.key in keys)
     ]
 
 
@@ -158,6 +160,8 @@ def _verdict(measured: Mapping[str, Any]) -> str:
 def _measure(measured: Mapping[str, Any], key: str) -> str:
     """A number with its interval, or a dash where the rows could not give it."""
     held = measured.get(key)
+    if isinstance(held, dict) and "value" not in held:
+        return ", ".join(f"{theme.number(value)} ({bins} bins)" for bins, value in held.items()) or "–"
     value = held.get("value") if isinstance(held, dict) else held
     if not isinstance(value, int | float):
         return "–"

@@ -149,12 +149,8 @@ def _words(
 def _artifact(kept: contents.Contents, status: artifacts.Status) -> dict[str, bytes]:
     """The artifact as a folder that ``calibrant artifact verify`` takes too."""
     first, *further = artifact_files.signatures_of(kept, status)
-    signatures = {folder.SIGNATURE: first}
-    for one in further:
-        keyid = signature_files.loads(one).keyid
-        again = sum(name.startswith(f"{folder.SIGNATURES}/{keyid}") for name in signatures)
-        signatures[f"{folder.SIGNATURES}/{keyid}{f'-{again + 1}' if again else ''}.sig"] = one
-    files = {**artifact_files.files_of(kept, status), **signatures}
+    others = {f"{folder.SIGNATURES}/{signature_files.loads(one).keyid}.sig": one for one in further}
+    files = {**artifact_files.files_of(kept, status), folder.SIGNATURE: first, **others}
     return {f"artifact/{name}": data for name, data in files.items()}
 
 

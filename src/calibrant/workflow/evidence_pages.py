@@ -42,7 +42,7 @@ def index(known: Known) -> bytes:
         name=known.artifact.name,
         digest=known.status.digest,
         state=known.status.state,
-        as_of=times.text(known.as_of_us),
+        as_of=_time(known.as_of_us),
         facts=_facts(known),
         steps=[_step(known, one, entry) for one, entry in zip(known.revisions, known.log, strict=True)],
         live=list(_live(known)),
@@ -71,19 +71,19 @@ def _read(data: bytes | None) -> Any:
 
 def _facts(known: Known) -> list[tuple[str, str]]:
     artifact, origin = known.artifact, known.artifact.provenance
-    window = None if origin.window_us is None else " to ".join(times.text(us) for us in origin.window_us)
+    window = None if origin.window_us is None else " to ".join(_time(us) for us in origin.window_us)
     every = [
         ("Map", f"{artifact.calibrator.kind}, chosen among {', '.join(origin.candidates)}"),
         *((f"Threshold {one.name}", f"{one.value:.6g}: {one.objective}") for one in artifact.thresholds),
         ("For", ", ".join(f"{name} = {value}" for name, value in artifact.selector.items()) or "every prediction"),
         ("Data", f"{origin.rows:,} rows of the {origin.source.kind} {origin.source.name}"),
         ("Window", window),
-        ("As known at", None if origin.as_of_us is None else times.text(origin.as_of_us)),
+        ("As known at", None if origin.as_of_us is None else _time(origin.as_of_us)),
         ("Digest of the data", origin.data_digest),
         ("Evidence", artifact.evidence),
         ("Replaces", artifact.parent),
-        ("Sealed", times.text(artifact.sealed_at_us)),
-        ("Expires", None if artifact.expires_us is None else times.text(artifact.expires_us)),
+        ("Sealed", _time(artifact.sealed_at_us)),
+        ("Expires", None if artifact.expires_us is None else _time(artifact.expires_us)),
     ]
     return [(name, value) for name, value in every if value is not None]
 
@@ -113,7 +113,7 @@ def _step(known: Known, one: resources.Resource, entry: entries.Entry) -> bundle
         slots = [f"{slot} {ref.artifact}" for slot in bindings.SLOTS if (ref := getattr(held, slot)) is not None]
         text = f"{_MEANS.get(entry.action, 'bound')}: {', '.join(slots) or 'nothing'}"
     why = None if entry.reason is None else known.words.get(entry.reason, "(erased)")
-    return bundle_page.Step(times.text(entry.at_us), entry.actor, f"{one.kind} {one.name}: {text}", why)
+    return bundle_page.Step(_time(entry.at_us), entry.actor, f"{one.kind} {one.name}: {text}", why)
 
 
 def _answer(one: resources.Resource, entry: entries.Entry, text: str) -> str:
@@ -153,19 +153,26 @@ def _tenure(
     until_us: int | None,
 ) -> bundle_page.Live:
     entry = log[since.index]
-    used = [one for one in known.revisions if one.kind == approvals.KIND and one.index == since.index + 1]
-    voices = [each.person for one in used for each in approvals.read(one).decisions if each.verdict == "approve"]
-    until = None if until_us is None else times.text(until_us)
+    asked = [approvals.read(one) for one in known.revisions if one.kind == approvals.KIND]
+    about = (target, slot, since.revision - 1, "used")
+    used = [one for one in asked if (one.target, one.slot, one.target_revision, one.state) == about]
+    voices = [each.person for one in used for each in one.decisions if each.verdict == "approve"]
+    until = None if until_us is None else _time(until_us)
     how = f"{entry.action} by {entry.actor}"
     return bundle_page.Live(
-        target, slot, times.text(since.at_us), until, how, voices if entry.action == "binding.promote" else ()
+        target, slot, _time(since.at_us), until, how, voices if entry.action == "binding.promote" else ()
     )
 
 
 def _signer(key: trust.TrustedKey) -> bundle_page.Signer:
-    state = f"since {times.text(key.not_before_us)}"
+    state = f"since {_time(key.not_before_us)}"
     if key.not_after_us is not None:
-        state += f", until {times.text(key.not_after_us)}"
+        state += f", until {_time(key.not_after_us)}"
     if key.revoked_at_us is not None:
-        state = f"revoked {times.text(key.revoked_at_us)}"
+        state = f"revoked {_time(key.revoked_at_us)}"
     return bundle_page.Signer(key.public.keyid, key.owner, ", ".join(key.purposes), state)
+
+
+def _time(us: int) -> str:
+    """A time for people, to the second."""
+    return times.text(us - us % 1_000_000)

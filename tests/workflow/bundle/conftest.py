@@ -96,9 +96,9 @@ class Story:
             reason="first map",
         )  # fmt: skip
 
-    def past_the_rules(self, change: resources.Change) -> None:
+    def past_the_rules(self, *changes: resources.Change) -> None:
         """Somebody who can write commits what no rule would allow; the log is as sound as ever."""
-        self.ledger.execute(self.who["otto"], resources.Command((change,)))
+        self.ledger.execute(self.who["otto"], resources.Command(changes))
 
     def the(self, kind: str, name: str) -> resources.Resource:
         found = self.store.get(kind, name)

@@ -628,7 +628,8 @@ def check_bindings(bundle: Bundle) -> list[str]:
                 mine = ref is not None and ref["artifact"] == bundle.name
                 need(not mine or ref["digest"] == bundle.digest, f"{plain(target)} holds other bytes under this name")
                 if mine and before != ref:
-                    how = taken_up(bundle, target, now, slot, restored=held_before)
+                    earlier = chain[now.number - 2].body["champion"] if now.number > 1 else None
+                    how = taken_up(bundle, target, now, slot, restored=held_before, was_champion=earlier == ref)
                     facts.append((now.place, f"{slot} of {plain(target)} from {moment(now.at_us)}: {how}"))
                 elif before is not None and before["artifact"] == bundle.name and not mine:
                     facts.append((now.place, f"{slot} of {plain(target)} until {moment(now.at_us)}: {told(now)}"))
@@ -640,7 +641,7 @@ def told(now: Revision) -> str:
     return f"{plain(now.action)} by {plain(now.entry['actor'])}, entry {now.place}"
 
 
-def taken_up(bundle: Bundle, target: str, now: Revision, slot: str, *, restored: bool) -> str:
+def taken_up(bundle: Bundle, target: str, now: Revision, slot: str, *, restored: bool, was_champion: bool) -> str:
     """How the artifact came into a slot; Bad unless a rule allows it."""
     what = f"{slot} of {plain(target)} at entry {now.place}"
     state = [one.body["state"] for one in bundle.revisions("artifact", bundle.name) if one.place < now.place]
@@ -648,10 +649,12 @@ def taken_up(bundle: Bundle, target: str, now: Revision, slot: str, *, restored:
     if now.action == "binding.rollback":
         need(restored, f"nothing was restored: {what}")
         return told(now)
-    if now.action == "binding.assign":
-        need(slot == "shadow", f"only a shadow is assigned without a promotion: {what}")
+    if slot == "shadow":
+        need(now.action in ("binding.assign", "binding.promote"), f"no rule allows this: {what}")
         return told(now)
-    need(now.action == "binding.promote" and slot != "shadow", f"no rule allows this: {what}")
+    need(now.action == "binding.promote", f"no rule allows this: {what}")
+    if slot == "challenger" and was_champion:
+        return told(now) + ", kept beside the new champion"
     need(state[-1] == "signed", f"it was deprecated when it became {what}")
     expires = bundle.artifact["expires_us"]
     need(expires is None or now.at_us < expires + SKEW_US, f"it had expired when it became {what}")
@@ -664,20 +667,20 @@ def taken_up(bundle: Bundle, target: str, now: Revision, slot: str, *, restored:
 
 
 def approvers(bundle: Bundle, target: str, now: Revision, slot: str, asked: int, what: str) -> list[str]:
-    """The people whose approval a promotion used up, in the entry after its own."""
+    """The people whose approval a promotion used up, in the same moment and by the same hand."""
+    about = (target, slot, now.number - 1, "used")
     used = [
         (name, chain)
         for name, chain in bundle.of_kind("approval")
-        if chain[-1].place == now.place + 1 and chain[-1].body["state"] == "used"
+        if tuple(chain[-1].body[member] for member in ("target", "slot", "target_revision", "state")) == about
     ]
     need(len(used) == 1, f"it was promoted without an approval: {what}")
     name, chain = used[0]
-    body = chain[-1].body
-    right = (body["target"], body["slot"], body["target_revision"]) == (target, slot, now.number - 1)
-    need(right and chain[-1].entry["actor"] == now.entry["actor"], f"the approval was for something else: {what}")
-    need(now.at_us < body["expires_us"] + SKEW_US, f"the approval had expired: {what}")
+    same = (chain[-1].at_us, chain[-1].entry["actor"]) == (now.at_us, now.entry["actor"])
+    need(same and chain[-2].place < now.place, f"the approval was used for something else: {what}")
+    need(now.at_us < chain[0].body["expires_us"] + SKEW_US, f"the approval had expired: {what}")
     people = {one["person"] for one in voices(bundle, name, chain) if one["verdict"] == "approve"}
-    need(len(people) >= max(asked, body["needs"]), f"fewer people approved than must: {what}")
+    need(len(people) >= max(asked, chain[0].body["needs"]), f"fewer people approved than must: {what}")
     return sorted(plain(person) for person in people)
 
 
