@@ -15,7 +15,7 @@ from calibrant.artifacts import keys, trust
 from calibrant.audit import checkpoint
 from calibrant.registry import bindings, resources
 from calibrant.testing.bad_artifacts import make
-from calibrant.workflow import evidence_bundle, people
+from calibrant.workflow import artifact_files, evidence_bundle, people
 
 DAY_US = 86_400_000_000
 
@@ -185,6 +185,97 @@ def test_more_approvals_asked_for_than_there_were(story: Any, told: Any) -> None
     good, text = told(story.collect())
     assert not good
     assert "fewer people approved than must" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "changes", "action", "why"),
+    [
+        ("artifact", "fraud@1", {"state": "draft"}, "artifact.sign", "went back to an earlier state"),
+        ("artifact", "fraud@1", {"evidence": None}, "artifact.sign", "it was sealed with other evidence"),
+        ("artifact", "fraud@1", {"expires_us": 1}, "artifact.sign", "the record has another expires_us"),
+        ("approval", "request-1", {"target": "fraud/staging"}, "binding.promote", "changed after it was made"),
+        ("approval", "request-1", {"state": "approved"}, "binding.promote", "in a way that no rule allows"),
+        ("approval", "request-1", {"digest": "sha256:" + "0" * 64}, "binding.promote", "changed after it was made"),
+    ],
+)
+def test_records_past_the_rules(
+    story: Any, told: Any, kind: str, name: str, changes: dict[str, Any], action: str, why: str
+) -> None:
+    """A record that goes back, or says what it did not say before."""
+    story.signed()
+    story.asked("request-1")
+    found = story.the(kind, name)
+    story.past_the_rules(resources.Change(kind, name, found.revision, {**found.body, **changes}, action))
+    good, text = told(story.collect())
+    assert not good
+    assert why in text
+
+
+def test_one_person_twice(story: Any, told: Any) -> None:
+    """Two voices of one person are one."""
+    people.declare_environment(story.ledger, "production", approvals=2, by=story.who["alice"])
+    story.signed()
+    story.asked("request-1")
+    story.answered("request-1")
+    found = story.the("approval", "request-1")
+    again = {**found.body["decisions"][0], "principal": "otto"}
+    story.who["otto"] = dataclasses.replace(story.who["otto"], roles=frozenset({"approver", "operator"}))
+    body = {**found.body, "decisions": [*found.body["decisions"], again], "state": "approved"}
+    story.past_the_rules(resources.Change("approval", "request-1", 2, body, "approval.decide"))
+    good, text = told(story.collect())
+    assert not good
+    assert "one person decided on the request request-1 twice" in text
+
+
+def test_fewer_signatures_than_on_record(good: dict[str, bytes], told: Any) -> None:
+    """One of two signature files taken away."""
+    further = next(name for name in good if name.startswith("artifact/signatures/"))
+    rest = {name: data for name, data in good.items() if name != further}
+    refused(told, rest, "the signatures are not those on record")
+
+
+def test_a_revision_that_was_left_out(good: dict[str, bytes], told: Any) -> None:
+    """An answer taken out of decisions and entries: what came before the next revision is missing."""
+
+    def without(value: Any) -> None:
+        value["revisions"] = [one for one in value["revisions"] if (one["name"], one["revision"]) != ("request-1", 2)]
+
+    def unentered(value: Any) -> None:
+        about = {"kind": "approval", "name": "request-1", "revision": 2}
+        value["entries"] = [one for one in value["entries"] if json.loads(one["entry"])["resource"] != about]
+
+    files = edited(edited(good, "decisions/approvals.json", without), "audit/entries.json", unentered)
+    refused(told, files, "what came before approval request-1 revision 3 is missing")
+
+
+def test_bound_with_other_bytes_or_after_its_time(story: Any, told: Any) -> None:
+    """Other bytes under the same name; and a promotion of what was deprecated."""
+    story.signed()
+    artifact_files.deprecate(story.ledger, "fraud@1", by=story.who["otto"])
+    body = {"champion": story.held(), "challenger": None, "shadow": None, "former": 0}
+    story.past_the_rules(resources.Change(bindings.KIND, "fraud/staging", 0, body, "binding.promote"))
+    assert "it was deprecated when it became champion" in told(story.collect())[1]
+    other = {**body, "champion": {"artifact": "fraud@1", "digest": "sha256:" + "0" * 64}}
+    story.past_the_rules(resources.Change(bindings.KIND, "fraud/aside", 0, other, "binding.promote"))
+    assert "fraud/aside holds other bytes under this name" in told(story.collect())[1]
+
+
+def test_a_champion_beside_its_successor(story: Any, told: Any) -> None:
+    """The artifact that a rollout keeps for comparison needs no new approval; one that never served does."""
+    story.signed()
+    story.promoted(None, "staging")
+    people.declare_environment(story.ledger, "staging", approvals=1, by=story.who["alice"])
+    other = {"artifact": "fraud@2", "digest": "sha256:" + "0" * 64}
+    body = {"champion": other, "challenger": story.held(), "shadow": None, "former": 1}
+    story.past_the_rules(resources.Change(bindings.KIND, "fraud/staging", 1, body, "binding.promote"))
+    good, text = told(story.collect())
+    assert good
+    assert "kept beside the new champion" in text
+    story.past_the_rules(
+        resources.Change(bindings.KIND, "fraud/staging", 2, {**body, "challenger": None}, "binding.assign")
+    )
+    story.past_the_rules(resources.Change(bindings.KIND, "fraud/staging", 3, body, "binding.promote"))
+    assert "promoted without an approval: challenger of fraud/staging" in told(story.collect())[1]
 
 
 # ---------------------------------------------------------------- hostile ones
