@@ -38,7 +38,7 @@ def test_every_period_has_a_page_and_a_ticket(slices: int) -> None:
 )
 def test_what_is_no_rule_is_refused(text: str) -> None:
     """With the form that is."""
-    with pytest.raises(errors.UsageError, match="CAL-814"):
+    with pytest.raises(errors.UsageError, match="CAL-816"):
         policies.SloPolicy(burn=(text,))
 
 

@@ -162,7 +162,7 @@ def _state(spent: float, burning: Condition, covered: Condition) -> State:
 
 
 def demand(found: Iterable[Status], action: str, *, repairs: bool = False) -> None:
-    """RefusedError (CAL-960) for starting a rollout on an exhausted budget. Nothing ever keeps a rollback.
+    """RefusedError (CAL-990) for starting a rollout on an exhausted budget. Nothing ever keeps a rollback.
 
     ``repairs`` is said of a candidate that was proposed because of this very burn: without it the budget would keep the
     stream as broken as it is.
@@ -171,7 +171,7 @@ def demand(found: Iterable[Status], action: str, *, repairs: bool = False) -> No
     if action != "rollout.start" or repairs or not spent:
         return
     raise errors.RefusedError(
-        "CAL-960",
+        "CAL-990",
         "the error budget is used up",
         cause=", ".join(f"{one.name}: {one.period.bad} bad slices, {one.spent:.0%} of the budget" for one in spent[:5]),
         fix="wait until the budget has recovered, or roll out what repairs the calibration",

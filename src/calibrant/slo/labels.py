@@ -46,7 +46,7 @@ class Labels:
         )
         if not sound:
             raise errors.UsageError(
-                "CAL-961",
+                "CAL-991",
                 "these cannot be the labels of an alert",
                 cause="a label is not of its closed form, or a value or a time is in it",
                 fix="name the alert in letters (LabelsNotArriving), and put what was measured into annotations",
@@ -102,7 +102,7 @@ class Reading:
     def __post_init__(self) -> None:
         if not self.annotations.get("runbook_url"):
             raise errors.UsageError(
-                "CAL-961",
+                "CAL-991",
                 "an alert without a runbook",
                 cause="annotations.runbook_url is missing",
                 fix="say what to do: metadata.runbook of the stream",

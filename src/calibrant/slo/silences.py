@@ -61,14 +61,14 @@ def begin(
     unknown = sorted(set(matches) - set(labelled.NAMES))
     if not matches or unknown:
         raise errors.UsageError(
-            "CAL-962",
+            "CAL-992",
             "a silence must say what it is about",
             cause=f"no alert has a label {unknown[0]!r}" if unknown else "without labels it would hide everything",
             fix="name labels and values: " + ", ".join(labelled.NAMES),
         )
     if not 0 < ends_us - starts_us <= LONGEST_US:
         raise errors.UsageError(
-            "CAL-962",
+            "CAL-992",
             "a silence of this length is not allowed",
             cause=f"it would last {(ends_us - starts_us) / lifecycle.DAY_US:.1f} days",
             fix=f"give it more than nothing and at most {LONGEST_US // lifecycle.DAY_US} days",

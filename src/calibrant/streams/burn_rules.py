@@ -81,7 +81,7 @@ def parse(text: str, *, width: timedelta) -> BurnRule:
 
 def _unreadable(cause: str) -> errors.UsageError:
     return errors.UsageError(
-        "CAL-814",
+        "CAL-816",
         "the burn rule cannot be read",
         cause=cause,
         fix="write severity, factor, long/short window: page 6 6h/30m; windows are whole slices",

@@ -40,6 +40,11 @@ def json_schema() -> dict[str, Any]:
     }
 
 
+def of(kind: type[Any], says: str) -> dict[str, Any]:
+    """The schema of one declaration's value, wherever it stands."""
+    return _closed(members(kind), kind, says)
+
+
 def _closed(fields: Mapping[str, dataclasses.Field[Any]], kind: type[Any], says: str) -> dict[str, Any]:
     hints = bounds.members(kind)
     properties = {name: _member(*hints[field.name], field) for name, field in fields.items()}

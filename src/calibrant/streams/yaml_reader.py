@@ -33,6 +33,13 @@ def read(text: str) -> tuple[Stream | None, list[Finding], dict[str, int]]:
     return (None if stream is BROKEN or reader.findings else stream), reader.findings, lines
 
 
+def read_value(kind: type[Any], node: Node) -> tuple[Any | None, list[Finding]]:
+    """The declaration's value that a node of any file describes, or None and what is wrong."""
+    reader = _Reader(dict(yaml_nodes.lines(node)))
+    value = reader.value(kind, node, "")
+    return (None if value is BROKEN or reader.findings else value), reader.findings
+
+
 class _Reader:
     """One pass over one file."""
 
@@ -62,7 +69,7 @@ class _Reader:
         for name, field in members(kind).items():
             hint, _ = bounds.members(kind)[field.name]
             if name in parts:
-                values[field.name] = self._value(hint, parts[name], _place(kind, path, name))
+                values[field.name] = self.value(hint, parts[name], _place(kind, path, name))
                 whole &= values[field.name] is not BROKEN
             elif required(field):
                 whole = False
@@ -76,7 +83,7 @@ class _Reader:
             self._add(one.code, one.what, _place(kind, path, one.path), one.fix, cause=one.cause)
         return kind(**values) if whole and not problems else BROKEN
 
-    def _value(self, hint: Any, node: Node, path: str) -> Any:
+    def value(self, hint: Any, node: Node, path: str) -> Any:
         origin = get_origin(hint)
         if origin in (typing.Union, types.UnionType):
             return self._union(hint, node, path)
@@ -100,7 +107,7 @@ class _Reader:
         if set(get_args(hint)) == {Managed, TableSource}:
             return self._source(node, path)
         inner = next(kind for kind in get_args(hint) if kind is not type(None))
-        return None if node.value is None else self._value(inner, node, path)
+        return None if node.value is None else self.value(inner, node, path)
 
     def _source(self, node: Node, path: str) -> Any:
         if not isinstance(node.value, dict):
@@ -119,7 +126,7 @@ class _Reader:
         if not isinstance(node.value, list):
             return self._wrong(node, path, (list,))
         inner, _ = bounds.parted(item)
-        values = [self._value(inner, one, f"{path}[{at}]") for at, one in enumerate(node.value)]
+        values = [self.value(inner, one, f"{path}[{at}]") for at, one in enumerate(node.value)]
         return BROKEN if any(value is BROKEN for value in values) else tuple(values)
 
     def _texts(self, node: Node, path: str) -> Any:
