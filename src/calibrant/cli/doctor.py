@@ -90,7 +90,7 @@ def _decisions(project: Project, opened: ExitStack, unreadable: list[Finding]) -
     try:
         reader = opened.enter_context(project.control_reader())
         reader.size()  # a schema that is not ours says so when it is read
-    except errors.CalibrantError as error:
+    except (errors.CalibrantError, OSError) as error:
         _note(project, "decisions", error, unreadable)
         return None
     return reader
@@ -100,18 +100,18 @@ def _events(project: Project, opened: ExitStack, unreadable: list[Finding]) -> E
     try:
         reader = opened.enter_context(project.open_reader())
         return opened.enter_context(reader.snapshot())
-    except errors.CalibrantError as error:
+    except (errors.CalibrantError, OSError) as error:
         _note(project, "events", error, unreadable)
         return None
 
 
-def _note(project: Project, part: str, error: errors.CalibrantError, unreadable: list[Finding]) -> None:
+def _note(project: Project, part: str, error: errors.CalibrantError | OSError, unreadable: list[Finding]) -> None:
     """A part that is not there yet is nobody's fault; without the server there is nothing to look at."""
     from calibrant.workflow import doctor
 
     if project.server is not None and isinstance(error, errors.StoreFaultError):
         raise error
-    if error.code not in _NOT_YET:
+    if isinstance(error, OSError) or error.code not in _NOT_YET:
         unreadable.append(doctor.unreadable(part, error))
 
 

@@ -383,6 +383,25 @@ def test_what_cannot_be_read(healthy: Any) -> None:
     assert found["not_looked_at"] == ["decisions"]
 
 
+def test_damage_that_one_look_meets_stops_no_other(healthy: Any) -> None:
+    """A principal whose content is not that of its digest, and a stream that nobody answers for: both are told."""
+    tamper(healthy, "UPDATE revisions SET body = CAST('{}' AS BLOB) WHERE kind = 'principal' AND name = 'dora'")
+    found = seen(healthy, streams=(dataclasses.replace(STREAM, owner=""),))
+    assert list(found) == ["CAL-982", "CAL-987"]
+    assert "dora" in found["CAL-987"][0]
+
+
+def test_files_of_somebody_else(healthy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that this user may not read is told, and is no crash."""
+
+    def locked(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(wiring.Project, "open_reader", locked)
+    found = healthy.run("doctor", "--json").json
+    assert [one["seen"] for one in found["findings"] if one["code"] == "CAL-987"] == ["events: Permission denied"]
+
+
 def test_every_check_has_a_test() -> None:
     """Each code of the checks is named in this file."""
     text = Path(__file__).read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from calibrant import errors
 from calibrant.workflow.doctor import decisions, files, findings, log, streams
 from calibrant.workflow.doctor.findings import Finding, Installation
 
@@ -35,12 +36,22 @@ _LOOKS: Final[tuple[Callable[[Installation], Iterator[Finding]], ...]] = (
 
 def examine(installation: Installation) -> tuple[Finding, ...]:
     """All findings, by code; what could not be opened was found before and is among ``installation.unreadable``."""
-    found = [*installation.unreadable, *(one for look in _LOOKS for one in look(installation))]
+    found = {*installation.unreadable, *(one for look in _LOOKS for one in _seen(look, installation))}
     return tuple(sorted(found, key=lambda one: (one.check.code, one.seen)))
 
 
-def unreadable(part: str, error: findings.Unreadable) -> Finding:
-    """The finding for a store that cannot be opened: of another schema, or damaged."""
+def _seen(look: Callable[[Installation], Iterator[Finding]], installation: Installation) -> Iterator[Finding]:
+    """What one look finds; damage that it meets on the way is a finding and keeps no other look from looking."""
+    try:
+        yield from look(installation)
+    except errors.CalibrantError as error:
+        yield findings.UNREADABLE.saw(f"{error.code}, {error.what}: {error.cause}")
+
+
+def unreadable(part: str, error: errors.CalibrantError | OSError) -> Finding:
+    """The finding for a store that cannot be opened: of another schema, damaged, or not ours to read."""
+    if isinstance(error, OSError):
+        return findings.UNREADABLE.saw(f"{part}: {error.strerror or error}")
     if error.code == "CAL-865":
         check = findings.CONTROL_SCHEMA if part == "decisions" else findings.EVENT_SCHEMA
         return check.saw(error.what)

@@ -73,7 +73,7 @@ def _bound(
         return
     try:
         artifact = _verified(installation.contents, reader, status, installation.now_us)
-    except (errors.UsageError, errors.StoreError) as error:
+    except (errors.UsageError, errors.StoreDamagedError) as error:
         yield findings.BYTES_GONE.saw(f"{where}; {error.what}")
     except (errors.ArtifactError, errors.RefusedError) as error:
         check = findings.EXPIRED if error.code in _EXPIRED else findings.CHAMPION_UNTRUSTED

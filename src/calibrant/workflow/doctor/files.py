@@ -23,14 +23,11 @@ _OTHERS: Final = stat.S_IROTH | stat.S_IWOTH
 
 def look_at_disk(folder: Path, copy: Path, *, server: bool) -> findings.Disk:
     """The room that there is, and where the second place lies."""
-    events = folder / "store" / "events.sqlite"
+    here, there, events = _stat(folder), _stat(copy), _stat(folder / "store" / "events.sqlite")
     # overwriting what was erased takes a second copy of the database
-    wanted = _LEAST_FREE + (events.stat().st_size if events.is_file() else 0)
-    same = None
-    if not server and copy.exists():
-        same = copy.stat().st_dev == folder.stat().st_dev
-    place = folder if folder.exists() else Path()
-    return findings.Disk(shutil.disk_usage(place).free, wanted, same)
+    wanted = _LEAST_FREE + (0 if events is None else events.st_size)
+    same = None if server or here is None or there is None else here.st_dev == there.st_dev
+    return findings.Disk(shutil.disk_usage(Path() if here is None else folder).free, wanted, same)
 
 
 def keys_are_private(installation: Installation) -> Iterator[Finding]:
@@ -51,13 +48,10 @@ def folders_are_ours(installation: Installation) -> Iterator[Finding]:
     """What others can write, and what only the owner and the group may read."""
     for names, forbidden in ((_OURS, stat.S_IWOTH), (_SECRET, _OTHERS)):
         for name in names:
-            path = installation.folder / name
-            try:
-                mode = path.stat().st_mode
-            except OSError:
-                continue  # not there, or in a folder that lets nobody in
-            if mode & forbidden:
-                yield findings.OPEN.saw(f"{'the project folder' if name == '.' else name} is {stat.filemode(mode)}")
+            held = _stat(installation.folder / name)
+            if held is not None and held.st_mode & forbidden:
+                shown = "the project folder" if name == "." else name
+                yield findings.OPEN.saw(f"{shown} is {stat.filemode(held.st_mode)}")
 
 
 def disk_has_room(installation: Installation) -> Iterator[Finding]:
@@ -65,3 +59,11 @@ def disk_has_room(installation: Installation) -> Iterator[Finding]:
     disk = installation.disk
     if disk.free < disk.wanted:
         yield findings.DISK_LOW.saw(f"{disk.free / 1e9:.1f} GB free, {disk.wanted / 1e9:.1f} GB wanted")
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """None for what is not there, or lies in a folder that does not let us in."""
+    try:
+        return path.stat()
+    except OSError:
+        return None

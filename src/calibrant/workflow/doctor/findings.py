@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from calibrant import errors
 from calibrant.artifacts import provenance
 from calibrant.ports import audit_copy, contents, control_store, event_log
 from calibrant.streams import declaration
 
 #: A finding is to be mended; a note is good to know and may be as it should.
 Level: TypeAlias = Literal["finding", "note"]
-#: What a store answers that cannot be opened.
-Unreadable: TypeAlias = errors.CalibrantError
 
 
 @dataclass(frozen=True, slots=True)
