@@ -1,4 +1,4 @@
-"""A world in memory: one binding, one rollout, artifacts and approvals, changed by compare and swap as a store would."""
+"""A world in memory: one binding, one rollout, artifacts and approvals, changed by compare and swap."""
 
 from __future__ import annotations
 
@@ -92,12 +92,14 @@ class World:
 
     def place(self) -> exposure.Place:
         state = self.state
-        unfit = [name for (kind, name), all_ in self.revisions.items()
-                 if kind == "artifact" and all_[-1].body["state"] == "revoked"]  # fmt: skip
         return exposure.Place(
-            self.get("binding", TARGET), self.history("binding", TARGET), self.the("artifact", state.candidate.artifact),
-            self.the("environment", "production"), unfit,
+            self.get("binding", TARGET), self.history("binding", TARGET),
+            self.the("artifact", state.candidate.artifact), self.the("environment", "production"), self.unfit(),
         )  # fmt: skip
+
+    def unfit(self) -> frozenset[str]:
+        every = {name: found[-1] for (kind, name), found in self.revisions.items() if kind == "artifact"}
+        return frozenset(name for name, found in every.items() if artifacts.read(found).state == "revoked")
 
     # ------------------------------------------------------------------ what happens
 
@@ -113,6 +115,16 @@ class World:
             )
         )  # fmt: skip
         self.apply(environments.declare(self.the("environment", "production"), "production", approvals=asks))
+
+    def revoke(self, artifact: str) -> None:
+        """As the workflow does it: out of the binding in the same command."""
+        command = artifacts.revoke(self.the("artifact", artifact), reason=None)
+        found = self.get("binding", TARGET)
+        change = None if found is None else bindings.without(
+            found, history=self.history("binding", TARGET), unfit={artifact, *self.unfit()}, reason=None
+        )  # fmt: skip
+        changes = (*command.changes, *(() if change is None else (change,)))
+        self.apply(resources.Command(changes, command.requires))
 
     def start(self, artifact: str, **changes: Any) -> None:
         given = {key: changes.pop(key) for key in ("override",) if key in changes}
@@ -158,12 +170,15 @@ class World:
 
     def approve(self) -> None:
         """Ada approves whatever is asked now."""
-        name = turns.approval_name(self.state, self.place().revision)
+        self.decide(turns.approval_name(self.state, self.place().revision), "approve")
+
+    def decide(self, name: str, verdict: approvals.Verdict) -> None:
+        """Ada decides."""
         asked = approvals.read(self.the("approval", name))
         assert asked.evidence is not None
         self.apply(
             approvals.decide(
-                self.the("approval", name), "approve", by=ADA, digest=asked.digest, evidence=asked.evidence,
+                self.the("approval", name), verdict, by=ADA, digest=asked.digest, evidence=asked.evidence,
                 now_us=self.now,
             )
         )  # fmt: skip

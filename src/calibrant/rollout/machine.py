@@ -7,33 +7,22 @@ nobody who paused it, no freeze. Hearing a signal twice is hearing it once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Final, assert_never
+from dataclasses import replace
+from typing import assert_never
 
 from calibrant.registry import approvals
-from calibrant.rollout import setbacks, signals, states, verdicts
-
-#: Attempts to restore the binding before somebody is woken up.
-TRIES: Final = 3
+from calibrant.rollout import going_back, signals, states, verdicts
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What the rollout is now, and what is to be done in the same transaction."""
-
-    state: states.Rollout
-    commands: tuple[signals.Command, ...] = ()
-
-
-def step(state: states.Rollout, signal: signals.Signal) -> Step:
+def move(state: states.Rollout, signal: signals.Signal) -> states.Move:
     """The next state and the commands; the same state and none where the signal changes nothing."""
     match signal:
         case signals.RollBack():
-            return _asked_back(state, signal)
+            return going_back.asked_back(state, signal)
         case signals.Abort():
-            return _aborted(state, signal)
+            return going_back.aborted(state, signal)
         case signals.NotRestored():
-            return _not_restored(state, signal)
+            return going_back.not_restored(state, signal)
         case signals.Pause():
             return _paused(state)
         case signals.Resume():
@@ -68,130 +57,48 @@ def voices(state: states.Rollout, *, environment: int) -> int:
     return max(environment if rebinds else 0, 1 if state.plan.mode == "approve" else 0)
 
 
-# ---------------------------------------------------------------- going back
-
-
-def _asked_back(state: states.Rollout, signal: signals.RollBack) -> Step:
-    if state.phase == "completed":
-        # undone, unless something else is bound by now
-        return _back(state, signal.at_us, signal.reason) if signal.bound == "ours" else Step(state)
-    if state.phase == "rollback_failed":
-        return _back(state, signal.at_us, signal.reason)
-    if not state.running or state.phase == "rolling_back":
-        return Step(state)
-    if state.origin is not None and signal.bound != "ours":
-        return _taken_over(state, signal.at_us, signal.bound)
-    return _back(state, signal.at_us, signal.reason)
-
-
-def _aborted(state: states.Rollout, signal: signals.Abort) -> Step:
-    if not state.running or state.phase == "rolling_back":
-        return Step(state)
-    if state.origin is not None and signal.bound != "ours":
-        return _taken_over(state, signal.at_us, signal.bound)
-    return _give_up(state, signal.at_us, "a person aborted it", setback=False)
-
-
-def _back(state: states.Rollout, at_us: int, reason: str) -> Step:
-    """Start to roll back. One setback for each time that somebody was exposed."""
-    hurt = state.phase in states.EXPOSED or state.phase == "completed"
-    after = _turn(
-        state, at_us, phase="rolling_back", reason=reason, tries=1, paused=False,
-        setbacks=_one_more(state, at_us) if hurt else state.setbacks,
-    )  # fmt: skip
-    return Step(after, (signals.Bind("restore"),) if state.origin is not None else ())
-
-
-def _give_up(state: states.Rollout, at_us: int, reason: str, *, setback: bool) -> Step:
-    """Before anybody was exposed it is aborted, afterwards rolled back."""
-    if state.phase in states.EXPOSED:
-        return _back(state, at_us, reason)
-    remembered = _one_more(state, at_us) if setback else state.setbacks
-    after = _turn(state, at_us, phase="aborted", reason=reason, paused=False, setbacks=remembered)
-    return Step(after, (signals.Bind("restore"),) if state.origin is not None else ())
-
-
-def _not_restored(state: states.Rollout, signal: signals.NotRestored) -> Step:
-    if state.phase != "rolling_back" or signal.stage != state.stage:
-        return Step(state)
-    if state.tries >= TRIES:
-        failed = _turn(state, signal.at_us, phase="rollback_failed", reason=f"not restored: {signal.cause}")
-        return Step(failed, (signals.Page(f"{state.target} could not be rolled back: {signal.cause}"),))
-    return Step(_turn(state, signal.at_us, tries=state.tries + 1, reason=state.reason))
-
-
-def _restoring(state: states.Rollout, look: signals.Look) -> Step:
-    if look.bound == "restored":
-        return Step(_turn(state, look.at_us, phase="rolled_back", reason=state.reason))
-    if look.bound == "foreign":
-        return _superseded(state, look.at_us)
-    if state.tries >= TRIES:
-        failed = _turn(state, look.at_us, phase="rollback_failed", reason="the binding did not change")
-        return Step(failed, (signals.Page(f"{state.target} could not be rolled back"),))
-    again = _turn(state, look.at_us, tries=state.tries + 1, reason=state.reason)
-    return Step(again, (signals.Bind("restore"),))
-
-
-def _superseded(state: states.Rollout, at_us: int) -> Step:
-    after = _turn(state, at_us, phase="superseded", reason="somebody else changed the binding", paused=False)
-    return Step(after, (signals.Bind("withdraw"),))
-
-
 # ---------------------------------------------------------------- people who stop it and let it go
 
 
-def _paused(state: states.Rollout) -> Step:
+def _paused(state: states.Rollout) -> states.Move:
     if not state.running or state.phase == "rolling_back" or state.paused:
-        return Step(state)
-    return Step(replace(state, paused=True, holds=_sorted({*state.holds, "manual"})))
+        return states.Move(state)
+    return states.Move(replace(state, paused=True, holds=_sorted({*state.holds, "manual"})))
 
 
-def _resumed(state: states.Rollout) -> Step:
+def _resumed(state: states.Rollout) -> states.Move:
     if not state.paused:
-        return Step(state)
-    return Step(replace(state, paused=False, holds=_sorted(set(state.holds) - {"manual"})))
+        return states.Move(state)
+    return states.Move(replace(state, paused=False, holds=_sorted(set(state.holds) - {"manual"})))
 
 
-def _released(state: states.Rollout, signal: signals.Advance) -> Step:
+def _released(state: states.Rollout, signal: signals.Advance) -> states.Move:
     if not state.running or state.phase == "rolling_back" or signal.stage != state.stage:
-        return Step(state)
-    return Step(replace(state, released=True, overridden=state.overridden or signal.override))
+        return states.Move(state)
+    return states.Move(replace(state, released=True, overridden=state.overridden or signal.override))
 
 
 # ---------------------------------------------------------------- a look
 
 
-def _looked(state: states.Rollout, look: signals.Look) -> Step:
+def _looked(state: states.Rollout, look: signals.Look) -> states.Move:
     if not state.running or look.stage != state.stage:
-        return Step(state)
+        return states.Move(state)
     if state.phase == "rolling_back":
-        return _restoring(state, look)
+        return going_back.restoring(state, look)
     if state.origin is not None and look.bound != "ours":
-        return _taken_over(state, look.at_us, look.bound)
+        return going_back.taken_over(state, look.at_us, look.bound)
     judgement = _judged(state, look)
     known = replace(state, readings=look.readings)
     if judgement.failed is not None:
-        return _give_up(known, look.at_us, judgement.failed, setback=True)
+        return going_back.give_up(known, look.at_us, judgement.failed, setback=True)
     if look.unfit is not None and state.phase not in ("promoting", "baking"):
-        return _give_up(known, look.at_us, look.unfit, setback=False)
+        return going_back.give_up(known, look.at_us, look.unfit, setback=False)
     if look.answer == "declined" and gate(state) is not None:
-        return _give_up(known, look.at_us, "approval was declined", setback=False)
+        return going_back.give_up(known, look.at_us, "approval was declined", setback=False)
     if _undecided(state, look.at_us):
-        return _give_up(known, look.at_us, "undecided at the deadline", setback=False)
+        return going_back.give_up(known, look.at_us, "undecided at the deadline", setback=False)
     return _held(state, look, judgement) or _onwards(known, look)
-
-
-def _taken_over(state: states.Rollout, at_us: int, bound: signals.Bound) -> Step:
-    """Somebody else restored or changed the binding: never fight over it."""
-    if bound == "foreign":
-        return _superseded(state, at_us)
-    if state.phase not in states.EXPOSED:
-        return Step(_turn(state, at_us, phase="aborted", reason="the shadow was taken away", paused=False))
-    after = _turn(
-        state, at_us, phase="rolled_back", reason="the binding was rolled back by another hand",
-        setbacks=_one_more(state, at_us), paused=False,
-    )  # fmt: skip
-    return Step(after)
 
 
 def _judged(state: states.Rollout, look: signals.Look) -> verdicts.Judgement:
@@ -209,7 +116,7 @@ def _undecided(state: states.Rollout, at_us: int) -> bool:
     return state.phase != "promoting" and at_us >= began + state.plan.deadline_us
 
 
-def _held(state: states.Rollout, look: signals.Look, judgement: verdicts.Judgement) -> Step | None:
+def _held(state: states.Rollout, look: signals.Look, judgement: verdicts.Judgement) -> states.Move | None:
     """The same stage with what it waits for, or None when it waits for nothing."""
     holds: set[states.Hold] = set()
     if not state.overridden:
@@ -233,29 +140,31 @@ def _held(state: states.Rollout, look: signals.Look, judgement: verdicts.Judgeme
             after = replace(after, asked=look.revision)
             commands = (signals.Ask(slot, needs),)
         holds.update(set() if holds - {"freeze"} else {"awaiting_approval"})
-    return Step(replace(after, holds=_sorted(holds)), commands) if holds else None
+    return states.Move(replace(after, holds=_sorted(holds)), commands) if holds else None
 
 
-def _onwards(state: states.Rollout, look: signals.Look) -> Step:
+def _onwards(state: states.Rollout, look: signals.Look) -> states.Move:
     """Everything agrees: the next phase or step."""
     at_us, slot, needs = look.at_us, gate(state), voices(state, environment=look.voices)
     why = "a person overrode the guards" if state.overridden else "passed"
     use: tuple[signals.Command, ...] = (signals.Use(slot, needs),) if slot is not None and needs else ()
     match state.phase:
         case "pending":
-            return Step(_turn(state, at_us, phase="awaiting_start", reason="accepted"))
+            return states.Move(state.turned(at_us, phase="awaiting_start", reason="accepted"))
         case "awaiting_start":
-            return Step(_turn(state, at_us, phase="shadowing", reason="started"), (signals.Bind("shadow"),))
+            return states.Move(state.turned(at_us, phase="shadowing", reason="started"), (signals.Bind("shadow"),))
         case "shadowing":
-            return Step(_turn(state, at_us, phase="progressing", step=0, reason=why), (signals.Bind("expose"), *use))
+            return states.Move(
+                state.turned(at_us, phase="progressing", step=0, reason=why), (signals.Bind("expose"), *use)
+            )
         case "progressing" if _last(state):
-            return Step(_turn(state, at_us, phase="promoting", reason=why), (signals.Bind("promote"), *use))
+            return states.Move(state.turned(at_us, phase="promoting", reason=why), (signals.Bind("promote"), *use))
         case "progressing":
-            return Step(_turn(state, at_us, step=state.step + 1, reason=why), use)
+            return states.Move(state.turned(at_us, step=state.step + 1, reason=why), use)
         case "promoting":
-            return Step(_turn(state, at_us, phase="baking", reason="promoted"))
+            return states.Move(state.turned(at_us, phase="baking", reason="promoted"))
         case "baking":
-            return Step(_turn(state, at_us, phase="completed", reason=why), (signals.Bind("settle"),))
+            return states.Move(state.turned(at_us, phase="completed", reason=why), (signals.Bind("settle"),))
         case _:
             raise AssertionError(f"nothing goes on from {state.phase}")
 
@@ -273,13 +182,6 @@ def _least_us(state: states.Rollout) -> int:
             return 0
 
 
-def _turn(state: states.Rollout, at_us: int, **changes: Any) -> states.Rollout:
-    """The next stage: what was said about the one before is of the past; what was read stays as its evidence."""
-    fresh = {"stage": state.stage + 1, "entered_us": at_us, "released": False, "overridden": False, "asked": None}
-    after = replace(state, **{**fresh, **changes})
-    return replace(after, holds=("manual",) if after.paused else ())
-
-
 def _same_verdicts(state: states.Rollout, look: signals.Look) -> bool:
     """Numbers that move are not put on record; verdicts that change are."""
     return {(one.guard, one.verdict, one.stage) for one in state.readings} == {
@@ -289,12 +191,6 @@ def _same_verdicts(state: states.Rollout, look: signals.Look) -> bool:
 
 def _last(state: states.Rollout) -> bool:
     return state.phase == "progressing" and state.step == len(state.plan.weights) - 1
-
-
-def _one_more(state: states.Rollout, at_us: int) -> tuple[setbacks.Setback, ...]:
-    return setbacks.add(
-        state.setbacks, state.candidate.digest, at_us=at_us, cooldown_us=state.plan.cooldown_us
-    )  # fmt: skip
 
 
 def _sorted(holds: set[states.Hold]) -> tuple[states.Hold, ...]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from calibrant.registry import bindings, resources
-from calibrant.rollout import plans, readings, setbacks, verdicts
+from calibrant.rollout import plans, readings, setbacks, signals, verdicts
 
 KIND: Final = "rollout"
 
@@ -38,7 +38,7 @@ EXPOSED: Final[frozenset[Phase]] = frozenset({"progressing", "promoting", "bakin
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One rollout. It is a value: ``machine.step`` makes the next one.
+    """One rollout. It is a value: ``machine.move`` makes the next one.
 
     ``number`` counts the rollouts of the target. ``origin`` is the revision of the binding that rolling back restores;
     None until the rollout touches it. ``stage`` grows with each turn: readings, and words of people that are meant for
@@ -91,6 +91,12 @@ class Rollout:
             case _:
                 return 0
 
+    def turned(self, at_us: int, **changes: Any) -> Rollout:
+        """The next stage: what was said about the one before is of the past; what was read stays as its evidence."""
+        fresh = {"stage": self.stage + 1, "entered_us": at_us, "released": False, "overridden": False, "asked": None}
+        after = dataclasses.replace(self, **{**fresh, **changes})
+        return dataclasses.replace(after, holds=("manual",) if after.paused else ())
+
     def to_body(self) -> dict[str, Any]:
         return {
             **dataclasses.asdict(self),
@@ -99,6 +105,14 @@ class Rollout:
             "readings": [one.to_body() for one in self.readings],
             "setbacks": [dataclasses.asdict(one) for one in self.setbacks],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a rollout is after a signal, and what is to be done in the same transaction."""
+
+    state: Rollout
+    commands: tuple[signals.Command, ...] = ()
 
 
 def read(found: resources.Resource) -> Rollout:

@@ -34,7 +34,7 @@ def turn(
     A binding that cannot be restored leaves the rollout rolling back, to be tried again.
     """
     before = states.read(found)
-    done = machine.step(before, signal)
+    done = machine.move(before, signal)
     if done.state == before and not done.commands:
         return None
     try:
@@ -42,8 +42,8 @@ def turn(
     except errors.RefusedError as refused:
         if done.state.phase != "rolling_back":
             raise
-        missed = machine.step(done.state, signals.NotRestored(done.state.stage, now_us, refused.code))
-        unbound = machine.Step(missed.state, tuple(one for one in missed.commands if isinstance(one, signals.Page)))
+        missed = machine.move(done.state, signals.NotRestored(done.state.stage, now_us, refused.code))
+        unbound = states.Move(missed.state, tuple(one for one in missed.commands if isinstance(one, signals.Page)))
         return _turned(found, signal, unbound, place, by, now_us, approval, reason)
 
 
@@ -80,7 +80,7 @@ def action(signal: signals.Signal, after: states.Rollout) -> str:
 def _turned(
     found: resources.Resource,
     signal: signals.Signal,
-    done: machine.Step,
+    done: states.Move,
     place: exposure.Place,
     by: principals.Principal,
     now_us: int,
