@@ -97,7 +97,7 @@ def answers(map_: kinds.Kind, pairs: stacked.Cohorts) -> Floats:
     """What a map says for each cell of the pairs, shape (k,)."""
     cells = pairs.summary
     if not isinstance(map_, by_cohort.ByCohort):
-        return np.asarray(_on_probability(map_).apply(cells.score))
+        return np.asarray(on_probability(map_).apply(cells.score))
     missing = [field for field in map_.fields if field not in pairs.fields]
     if missing:
         raise errors.UsageError(
@@ -108,8 +108,7 @@ def answers(map_: kinds.Kind, pairs: stacked.Cohorts) -> Floats:
         )
     places = [pairs.fields.index(field) for field in map_.fields]
     columns = [np.array([key[place] for key in pairs.keys], object)[cells.group] for place in places]
-    members = tuple((key, _on_probability(member)) for key, member in map_.maps)
-    return by_cohort.ByCohort(map_.fields, _on_probability(map_.pooled), members).apply(cells.score, columns)
+    return np.asarray(on_probability(map_).apply(cells.score, columns))
 
 
 def served(pairs: stacked.Cohorts, map_: kinds.Kind) -> summaries.Summary:
@@ -117,9 +116,12 @@ def served(pairs: stacked.Cohorts, map_: kinds.Kind) -> summaries.Summary:
     return stacked.Cohorts(pairs.fields, pairs.keys, pairs.summary.moved(answers(map_, pairs))).pooled()
 
 
-def _on_probability(map_: Any) -> Any:
+def on_probability(map_: Any) -> Any:
     """The same map, reading probabilities, which is what the scores of pairs are."""
-    return dataclasses.replace(map_, scale=scales.Scale())
+    if not isinstance(map_, by_cohort.ByCohort):
+        return dataclasses.replace(map_, scale=scales.Scale())
+    members = tuple((key, on_probability(member)) for key, member in map_.maps)
+    return by_cohort.ByCohort(map_.fields, on_probability(map_.pooled), members)
 
 
 def _flips(
