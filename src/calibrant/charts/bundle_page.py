@@ -128,7 +128,9 @@ def numbers(document: Mapping[str, Any], keys: Collection[str] | None = None) ->
 
 def cohort_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str, str, str]]:
     """Each cohort: its name, rows, verdict, ECCE and slope, before → after."""
-    pairs = zip(document["before"]["cohorts"], document["after"]["cohorts"], strict=True)
+    # each list has its own order: the worst first
+    mapped = {_key(one): one for one in document["after"]["cohorts"]}
+    pairs = [(one, mapped[_key(one)]) for one in document["before"]["cohorts"][:MOST_COHORTS]]
     return [
         (
             ", ".join(f"{key}={value}" for key, value in before["cohort"].items()),
@@ -138,8 +140,13 @@ def cohort_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str, s
             f"{_measure(before, 'ecce')} → {_measure(after, 'ecce')}",
             f"{_measure(before, 'slope')} → {_measure(after, 'slope')}",
         )
-        for before, after in list(pairs)[:MOST_COHORTS]
+        for before, after in pairs
     ]
+
+
+def _key(measured: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """What a cohort is called, whatever the order of its fields."""
+    return tuple(sorted(measured["cohort"].items()))
 
 
 def _known(document: Any) -> dict[str, Any] | None:
