@@ -63,7 +63,8 @@ def bound(state: states.Rollout, place: Place) -> signals.Bound:
         case "promoting" | "baking" | "completed":
             ours = now.champion == state.candidate
         case "rolling_back" | "rollback_failed":
-            return "restored" if state.candidate not in slots or _as_before(state, place) else "ours"
+            untouched = state.origin is None or state.candidate not in slots
+            return "restored" if untouched or _as_before(state, place) else "ours"
         case _:
             return "ours"
     if ours:
