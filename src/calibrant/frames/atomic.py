@@ -16,7 +16,8 @@ from calibrant import errors
 def replacing(target: Path, *, mode: int | None = None) -> Iterator[IO[bytes]]:
     """A binary file that becomes ``target`` when the block ends well, and leaves nothing behind when it does not.
 
-    ``mode`` is who may do what with it; by default what the process gives to new files. Raises SourceError (CAL-110) when the folder does not exist or cannot be written.
+    ``mode`` is who may do what with it; by default what the process gives to new files. Raises SourceError (CAL-110)
+    when the folder does not exist or cannot be written.
     """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
