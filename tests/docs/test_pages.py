@@ -149,3 +149,11 @@ def test_errors_page_is_what_the_source_says() -> None:
     page = runpy.run_path(str(ROOT / "docs" / "errors_page.py"))
     written = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     assert written == page["render"](page["sites"](ROOT / "src" / "calibrant")), "run `make pages`"
+
+
+def test_the_table_of_roles_is_what_the_policy_says() -> None:
+    """The table in docs/registry.md is written by `make pages`."""
+    page = runpy.run_path(str(ROOT / "docs" / "registry_page.py"))
+    written = (ROOT / "docs" / "registry.md").read_text(encoding="utf-8")
+    assert page["table"]() in written, "run `make pages`"
+    assert page["render"](written) == written

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from calibrant import errors
-from calibrant.cli import console, control, options, streams
+from calibrant.cli import console, control, drafting, options, streams
 
 if TYPE_CHECKING:
     from calibrant.registry.artifacts import Status
 
 _NAME = click.argument("name", metavar="ARTIFACT")
-_ATTRIBUTE = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,62})=(.+)")
 
 
 @click.group(
@@ -68,15 +66,15 @@ def draft(stream: str, selects: tuple[str, ...], days: float | None, again: str 
     from calibrant.registry import policy
     from calibrant.workflow import artifact_files, fitted_artifacts
 
-    selector = dict(_attribute(one) for one in selects)
+    selector = dict(drafting.attribute(one) for one in selects)
     project = wiring.project(store)
     declared = project.stream(stream)
     with control.deciding(store) as desk:
         policy.demand("artifact.draft", desk.who.roles, who=desk.who.name)
-        request = _request(desk.now_us, rest)
+        request = drafting.request(desk.now_us, rest)
         with project.open_reader() as events, streams.steps("reading") as progress:
             fitted = fitted_artifacts.fit(events, declared, request, progress=progress)
-        version = artifact_files.next_version(desk.reader, stream) if again is None else _version(again, stream)
+        version = artifact_files.next_version(desk.reader, stream) if again is None else drafting.version(again, stream)
         drawn_up = fitted_artifacts.draw_up(
             fitted, version=version, selector=selector, parent=artifact_files.parent_of(desk.reader, stream),
             sealed_at_us=desk.now_us, expires_us=None if days is None else control.after(desk.now_us, days),
@@ -295,44 +293,6 @@ def _status(reader: Any, name: str) -> Status:
     from calibrant.registry import artifacts, refusals
 
     return artifacts.read(refusals.present(reader.get(artifacts.KIND, name), kind=artifacts.KIND, name=name))
-
-
-def _request(now_us: int, given: dict[str, Any]) -> Any:
-    """The request that the options make; as of now unless another moment was named."""
-    from calibrant.decisions import aims
-    from calibrant.workflow import fitted_artifacts
-
-    as_of = streams.moment(given["as_of"], "--as-of")
-    return fitted_artifacts.Request(
-        as_of_us=now_us if as_of is None else as_of,
-        start_us=streams.moment(given["begin"], "--from"),
-        end_us=streams.moment(given["end"], "--to"),
-        by=given["by"],
-        aims={name: given[name] for name in aims.NAMES if given[name] is not None},
-        weighting="inverse_propensity" if given["weighting"] == "inverse-propensity" else "plain",
-        tolerance=given["tolerance"],
-        level=given["level"],
-        seed=given["seed"],
-    )
-
-
-def _attribute(text: str) -> tuple[str, str]:
-    found = _ATTRIBUTE.fullmatch(text)
-    if found is None:
-        raise errors.UsageError(
-            "CAL-950", "this selects nothing", cause="it is not NAME=VALUE", fix="write --selects model=m-7"
-        )
-    return found[1], found[2]
-
-
-def _version(name: str, stream: str) -> int:
-    found = re.fullmatch(r"(.+)@([1-9][0-9]{0,8})", name)
-    if found is None or found[1] != stream:
-        raise errors.UsageError(
-            "CAL-951", f"this is no artifact of {stream}", cause="artifacts are named STREAM@VERSION",
-            fix="look for it: calibrant artifact list",
-        )  # fmt: skip
-    return int(found[2])
 
 
 def _bytes(path: str) -> bytes:
