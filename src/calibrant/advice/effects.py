@@ -124,6 +124,14 @@ def on_probability(map_: Any) -> Any:
     return by_cohort.ByCohort(map_.fields, on_probability(map_.pooled), members)
 
 
+def members(map_: kinds.Kind) -> list[Any]:
+    """The maps that a map is made of, reading probabilities: those of its cohorts, or itself."""
+    reads = on_probability(map_)
+    if not isinstance(reads, by_cohort.ByCohort):
+        return [reads]
+    return [reads.pooled, *(member for _, member in reads.maps)]
+
+
 def _flips(
     n: NDArray[np.int64], before: Floats, after: Floats, present: float | None, proposed: float | None
 ) -> tuple[int | None, int | None]:
