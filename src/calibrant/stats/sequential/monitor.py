@@ -2,39 +2,29 @@
 
 Three questions are answered from one state: how much evidence there is against calibration within the tolerance
 (``e_values``, ``p_values``), which cohorts that means among many (``alarms``), and whether something has changed
-lately (``run_lengths``, ``changed``).
+lately (``run_lengths``, ``change_p_values``, ``changes``).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrant import errors
-from calibrant.calibrators import scales
 from calibrant.stats import multiplicity
-from calibrant.stats.sequential import arrivals, bets, line, packed
+from calibrant.stats.sequential import arrivals, bets, packed, running
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SCHEMA = "calibrant.monitor/1"
-#: Rows between two updates of what is learned; counted within the cohort, so that batches may be cut anywhere.
-BLOCK = 32
 #: Rows handled at once, which bounds the memory.
 CHUNK = 1 << 18
-#: Half the wealth is bet from the first row on; of the rest, half of what is left by row n is bet after 3 n rows.
-HALF_SPENT = 128.0
-#: The learned line starts from the identity, known to half a unit of log-odds.
-PRIOR = line.Prior((0.0, 1.0), (4.0, 4.0))
-#: Rows that a band's shift is shrunk by.
-SHRINKAGE = 20.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,7 +64,7 @@ class MonitorState:
     @property
     def log_e_values(self) -> Floats:
         """Natural logarithms of ``e_values``, which do not overflow."""
-        return _log_e(self.wealth + self.inside, self.rows // BLOCK * BLOCK + BLOCK)
+        return running.log_e(self.wealth + self.inside, self.rows // running.BLOCK * running.BLOCK + running.BLOCK)
 
     @property
     def e_values(self) -> Floats:
@@ -93,13 +83,24 @@ class MonitorState:
 
     @property
     def run_lengths(self) -> Floats:
-        """Shiryaev-Roberts sums: rows of healthy labels that one would wait for as much evidence of a change."""
+        """Shiryaev-Roberts sums, now: healthy labels bring as much evidence of a change about once in so many rows."""
         with np.errstate(over="ignore"):
-            return np.exp(np.maximum(self.run_peak, _log_mix(self.run + self.inside)))
+            return np.exp(self._log_run())
 
-    def changed(self, rows: float) -> NDArray[np.bool_]:
-        """Cohorts that changed since the start; a healthy one is taken for changed once in ``rows`` rows at most."""
-        return self.run_lengths >= rows
+    def changes(self, alpha: float, *, within: float) -> NDArray[np.bool_]:
+        """Cohorts that e-BH finds changed since the start, much faster than ``alarms`` if the change came late.
+
+        If all are healthy, any in their first ``within`` rows with probability alpha at most: restart before then.
+        """
+        with np.errstate(over="ignore"):
+            return multiplicity.e_bh(np.exp(self._log_run() - _log_rows(within)), rate=alpha)
+
+    def change_p_values(self, *, within: float) -> Floats:
+        """At or below alpha with probability alpha at most, at any time in the first ``within`` rows."""
+        return np.exp(-np.maximum(np.maximum(self.run_peak, self._log_run()) - _log_rows(within), 0.0))
+
+    def _log_run(self) -> Floats:
+        return running.log_mix(self.run + self.inside)
 
     # ---------------------------------------------------------------- other states
 
@@ -154,6 +155,11 @@ SHAPES: Mapping[str, tuple[int, ...]] = {
 }
 
 
+def _log_rows(within: float) -> float:
+    """A block that has begun counts whole."""
+    return float(np.log(within + running.BLOCK))
+
+
 def _columns(state: MonitorState) -> dict[str, Any]:
     return {name: getattr(state, name) for name in ("rows", *SHAPES)}
 
@@ -193,10 +199,10 @@ def start(
             fix="groups from 0, a tolerance from 0 up to 0.5, a positive heaviest weight and half-life",
         )
     arrays: dict[str, Any] = {name: np.zeros((*shape, groups)) for name, shape in SHAPES.items()}
-    arrays["wealth"] += np.log1p(-_unspent(np.array(BLOCK)))
-    arrays["run"] += np.log(BLOCK)
-    arrays["line"] += np.array(PRIOR.line)[:, None]
-    arrays["information"] += PRIOR.information(groups)
+    arrays["wealth"] += np.log1p(-running.unspent(np.array(running.BLOCK)))
+    arrays["run"] += np.log(running.BLOCK)
+    arrays["line"] += np.array(running.PRIOR.line)[:, None]
+    arrays["information"] += running.PRIOR.information(groups)
     return MonitorState(tolerance, heaviest, half_life, np.zeros(groups, np.int64), **arrays)
 
 
@@ -236,8 +242,9 @@ def update(
 
     * with shares that sum to 1 it is an e-process, so P(ever E >= 1 / alpha) <= alpha (Ville). Half is bet from the
       first row, half over time: of it sqrt(128 / (128 + n)) is left after n rows;
-    * with a share of 1 for each row it is the Shiryaev-Roberts sum, M <- (M + b) L for a block of b rows, for which
-      M - rows is a supermartingale: the mean time to a false alarm is at least the limit, in rows.
+    * with a share of 1 for each row it is the Shiryaev-Roberts sum, M <- (M + b) L for a block of b = 32 rows, for
+      which M - rows is a supermartingale: the mean time until M >= A is at least A - b rows, and
+      P(M >= A within T rows) <= (T + b) / A.
 
     Assumed, since labels arrive late: at its arrival, given its score and all that arrived before, the rate of a
     row is within the tolerance of its score. That fails if positives come before negatives, so feed only matured
@@ -261,112 +268,9 @@ def update(
     batch = arrivals.read(scores, labels, weights, groups, group_count=state.groups, heaviest=state.heaviest)
     if not len(batch):
         return state
-    running = _Running(state)
+    next_ = running.Running(_columns(state), half_life=state.half_life)
     for begin in range(0, len(batch), CHUNK):
         part = slice(begin, begin + CHUNK)
         rows = bets.rows(batch.scores[part], batch.labels[part], batch.weights[part], tolerance=state.tolerance)
-        running.take(rows, batch.groups[part])
-    return dataclasses.replace(state, **running.columns)
-
-
-class _Blocks(NamedTuple):
-    """Rows sorted by block: those of the r-th block to be filled stand between ``ends[r]`` and ``ends[r + 1]``."""
-
-    order: Ints
-    ends: Ints
-
-
-def _blocks(before: Ints, groups: Ints) -> _Blocks:
-    position = before[groups] % BLOCK + arrivals.rank_within(groups, len(before))
-    block = position // BLOCK
-    order = np.argsort(block, kind="stable")
-    return _Blocks(order, np.searchsorted(block[order], np.arange(int(block.max()) + 2)))
-
-
-class _Running:
-    """A state on its way to the next one: its arrays are copies that are written into."""
-
-    def __init__(self, state: MonitorState) -> None:
-        self.columns: dict[str, Any] = {name: array.copy() for name, array in _columns(state).items()}
-        self.kept = 0.5 ** (BLOCK / state.half_life)
-
-    def take(self, rows: bets.Rows, groups: Ints) -> None:
-        order, ends = _blocks(self.columns["rows"], groups)
-        known = bets.fixed_gains(rows)
-        for begin, end in itertools.pairwise(ends):
-            part = order[begin:end]
-            at = groups[part]
-            self._bet(rows, known, part, at)
-            self._learn(rows, part, at)
-            np.add.at(self.columns["rows"], at, 1)
-            touched = at[-1:] if len(self.columns["rows"]) == 1 else np.unique(at)
-            full = touched[self.columns["rows"][touched] % BLOCK == 0]
-            if len(full):
-                self._close(full)
-
-    def _bet(self, rows: bets.Rows, known: Floats, part: Ints, at: Ints) -> None:
-        inside = self.columns["inside"]
-        for alternative in range(len(known)):
-            np.add.at(inside[alternative], at, known[alternative, part])
-        for alternative, q in enumerate((self._by_line(rows, part, at), self._by_band(rows, part, at)), len(known)):
-            np.add.at(inside[alternative], at, bets.gains(rows, bets.cautious(rows, q, part), part))
-
-    def _by_line(self, rows: bets.Rows, part: Ints, at: Ints) -> Floats:
-        intercept, slope = self.columns["line"]
-        return scales.expit(np.asarray(intercept[at] + slope[at] * rows.x[part]))
-
-    def _by_band(self, rows: bets.Rows, part: Ints, at: Ints) -> Floats:
-        return np.asarray(rows.p[part] + self.columns["shifts"][rows.band[part], at])
-
-    def _learn(self, rows: bets.Rows, part: Ints, at: Ints) -> None:
-        """Sums of the block, for the line and the bands of the next one."""
-        x, y, u, q = rows.x[part], rows.y[part], rows.u[part], self._by_line(rows, part, at)
-        residual, v = u * (y - q), u * q * (1.0 - q)
-        gradient, curvature = self.columns["gradient"], self.columns["curvature"]
-        for sums, terms in ((gradient, (residual, residual * x)), (curvature, (v, v * x, v * x * x))):
-            for entry, term in enumerate(terms):
-                np.add.at(sums[entry], at, term)
-        cell = rows.band[part] * len(self.columns["rows"]) + at
-        np.add.at(self.columns["residuals"].reshape(-1), cell, u * (y - rows.p[part]))
-        np.add.at(self.columns["seen"].reshape(-1), cell, u)
-
-    def _close(self, full: Ints) -> None:
-        """The block of these cohorts is full: note the peaks, let the next block begin, learn."""
-        one = self.columns
-        seen = one["rows"][full].astype(np.float64)
-        gain = one["inside"][:, full]
-        wealth, run = one["wealth"][:, full] + gain, one["run"][:, full] + gain
-        one["peak"][full] = np.maximum(one["peak"][full], _log_e(wealth, seen))
-        one["run_peak"][full] = np.maximum(one["run_peak"][full], _log_mix(run))
-        bet = np.log(_unspent(seen) - _unspent(seen + BLOCK))
-        one["wealth"][:, full] = np.logaddexp(wealth, bet)
-        one["run"][:, full] = np.logaddexp(run, np.log(BLOCK))
-        one["inside"][:, full] = 0.0
-        one["line"][:, full], one["information"][:, full] = line.newton(
-            one["line"][:, full],
-            one["information"][:, full],
-            gradient=one["gradient"][:, full],
-            curvature=one["curvature"][:, full],
-            prior=PRIOR,
-            kept=self.kept,
-        )
-        one["gradient"][:, full] = 0.0
-        one["curvature"][:, full] = 0.0
-        one["shifts"][:, full] = one["residuals"][:, full] / (one["seen"][:, full] + SHRINKAGE)
-        one["residuals"][:, full] *= self.kept
-        one["seen"][:, full] *= self.kept
-
-
-def _unspent(rows: Floats | Ints) -> Floats:
-    """The share of the wealth that is not bet before so many rows: 1/2 sqrt(128 / (128 + n))."""
-    return np.asarray(0.5 * np.sqrt(HALF_SPENT / (HALF_SPENT + rows)))
-
-
-def _log_mix(wealth: Floats) -> Floats:
-    """log of the mean over the alternatives, by their shares; shape (g,)."""
-    highest = wealth.max(axis=0, initial=-700.0)
-    return np.asarray(np.log((bets.SHARES * np.exp(wealth - highest)).sum(axis=0)) + highest)
-
-
-def _log_e(wealth: Floats, bet_before: Floats | Ints) -> Floats:
-    return np.asarray(np.logaddexp(_log_mix(wealth), np.log(_unspent(bet_before))))
+        next_.take(rows, batch.groups[part])
+    return dataclasses.replace(state, **next_.columns)

@@ -40,7 +40,7 @@ class Reader:
         value = self._left.pop(name, None)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise unreadable(f"{name} is not a finite number")
-        return value
+        return float(value)
 
     def ints(self, name: str, *shape: int) -> NDArray[np.int64]:
         return self._array(name, "<i8", shape).astype(np.int64)
