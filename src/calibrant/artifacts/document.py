@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from calibrant import errors
 from calibrant.artifacts import checks, shape
+from calibrant.artifacts.envelope import Envelope
 from calibrant.artifacts.provenance import Provenance
 from calibrant.calibrators import affine, canonical, kinds, piecewise, quantile
 
@@ -79,7 +80,8 @@ class Artifact:
 
     ``selector`` are attributes of a prediction that must match exactly ({"model": "m-2013"}; empty: any prediction of
     the stream). ``parent`` is the digest of the artifact that this one replaces, ``evidence`` that of the evidence
-    that it was validated with. Times are microseconds since 1970, UTC.
+    that it was validated with. ``envelope`` says how far the map may follow the labels without another gate; None: it
+    stays as it is. Times are microseconds since 1970, UTC.
     """
 
     stream: str
@@ -92,6 +94,7 @@ class Artifact:
     evidence: str | None
     sealed_at_us: int
     expires_us: int | None
+    envelope: Envelope | None = None
 
     def __post_init__(self) -> None:
         checks.name("stream", self.stream)
