@@ -79,7 +79,7 @@ def log(
         every = [{**line.entry.to_dict(), "said": line.said} for line in found]
         console.emit_json({"schema": "calibrant.audit-log/1", "entries": every})
     elif found:
-        head = ("entry", "time", "who", "what", "about", "became", "why")
+        head = ("entry", "time", "who", "what", "about", "why")
         rows = [_row(line) for line in found]
         console.table("", head, rows, text_columns=len(head), whole=("entry", "time"))
     else:
@@ -205,8 +205,7 @@ def _row(line: Line) -> tuple[str, ...]:
     entry = line.entry
     why = line.said if line.said is not None else ("" if entry.reason is None else "(erased)")
     about = f"{entry.kind}/{entry.name} r{entry.revision}"
-    when, became = control.moment(entry.at_us), control.short(entry.after)
-    return f"{entry.index}", when, entry.actor, entry.action, about, became, why
+    return f"{entry.index}", control.moment(entry.at_us), entry.actor, entry.action, about, why
 
 
 def _tell(found: Findings) -> None:

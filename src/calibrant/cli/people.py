@@ -150,7 +150,7 @@ def suspend(name: str, store: str | None, as_json: bool) -> int:
 @click.argument("name")
 @control.DECIDES
 def reinstate(name: str, store: str | None, as_json: bool) -> int:
-    """Give it back."""
+    """Give a suspended principal, and their services, everything back."""
     from calibrant.workflow import people
 
     with control.deciding(store) as desk:
