@@ -118,8 +118,9 @@ def _step(known: Known, one: resources.Resource, entry: entries.Entry) -> bundle
 
 def _answer(one: resources.Resource, entry: entries.Entry, text: str) -> str:
     asked = approvals.read(one)
-    if entry.action == "approval.decide":
-        return {"approve": "approved", "decline": "declined"}[asked.decisions[-1].verdict]
+    if entry.action == "approval.decide" and asked.decisions:
+        verdict: str = asked.decisions[-1].verdict
+        return {"approve": "approved", "decline": "declined"}.get(verdict, verdict)
     return f"{text} as {asked.slot} of {asked.target}" if entry.action == "approval.request" else text
 
 

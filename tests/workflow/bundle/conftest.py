@@ -67,7 +67,7 @@ class Story:
 
     def drafted(self, **changes: Any) -> str:
         """fraud@1, drafted and sealed by alice."""
-        drawn_up = dataclasses.replace(make.artifact(), version=1, parent=None, expires_us=None, **changes)
+        drawn_up = dataclasses.replace(make.artifact(), **{"version": 1, "parent": None, "expires_us": None, **changes})
         artifact_files.draft(self.ledger, self.kept, drawn_up, evidence=EVIDENCE, by=self.who["alice"])
         artifact_files.seal(self.ledger, self.kept, "fraud@1", by=self.who["alice"], now_us=self.now())
         return "fraud@1"

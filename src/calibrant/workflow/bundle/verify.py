@@ -214,7 +214,7 @@ class Key:
         return verifies(self.raw, signature, message)
 
     def demand(self, purpose: str) -> None:
-        need(purpose in self.purposes, f"the key {self.keyid[:16]} is not for signing a {purpose}")
+        need(purpose in self.purposes, f"the key {self.keyid[:16]} does not sign {purpose}s")
         need(not self.revoked, f"the key {self.keyid[:16]} was revoked")
 
 
