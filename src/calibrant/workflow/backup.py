@@ -11,6 +11,7 @@ from typing import Any, Final
 from calibrant import errors
 from calibrant.calibrators import canonical
 from calibrant.ports import audit_copy, control_store, event_log
+from calibrant.registry import artifacts
 from calibrant.workflow import audit_log
 
 SCHEMA: Final = "calibrant.backup/1"
@@ -49,6 +50,12 @@ def log_of(reader: control_store.ControlReader, copy: audit_copy.AuditCopy | Non
     """What is true of a log, computed from its bytes; ``copy`` is None where no second place was ever told."""
     found = audit_log.verify(reader, copy, keys=audit_log.trusted_keys(reader))
     return Log(found.entries, found.root.hex(), found.sound)
+
+
+def contents_of(reader: control_store.ControlReader) -> set[str]:
+    """The digests of all bytes that artifacts are made of."""
+    every = [artifacts.read(one) for one in reader.browse(artifacts.KIND)]
+    return {digest for one in every for digest in (one.digest, one.evidence, *one.signatures) if digest is not None}
 
 
 def counts_of(reader: event_log.EventReader) -> dict[str, event_log.Counts]:

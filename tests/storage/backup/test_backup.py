@@ -292,15 +292,18 @@ def test_nothing_is_overwritten(filled: Any) -> None:
 
 
 def test_damage_of_the_installation_is_told(filled: Any) -> None:
-    """A changed segment and a changed content do not stop a backup; what they are is in it, and restoring tells."""
+    """A changed segment, a changed content and one that is gone do not stop a backup; it and its restoration tell."""
     segment = next((filled.project.folder / "store" / "segments").glob("*/*.parquet"))
     segment.write_bytes(segment.read_bytes()[:-1] + b"?")
     content = filled.project.folder / "contents"
     (lost,) = [one for one in content.glob("*/*") if one.read_bytes() == b"{}\n"]
     lost.chmod(0o600)
     lost.write_bytes(b"[]\n")
+    gone = filled.status("fraud@1").signatures[0]
+    (content / gone[7:9] / gone[7:]).unlink()
     manifest = making.make(installation(filled.project), Path("saved.tar"), with_keys=False, now_us=filled.now)
-    assert sorted(one.split()[0] for one in manifest.damaged) == ["content", "segment"]
+    assert sorted(one.split()[0] for one in manifest.damaged) == ["content", "content", "segment"]
+    assert f"content {gone}" in manifest.damaged
     assert restoring.restore(Path("saved.tar"), Path("restored.d")).damaged == manifest.damaged
     assert filled.run("backup", "again.tar").code == 1
     assert filled.run("restore", "again.tar", "--to", "again.d").code == 1

@@ -19,6 +19,7 @@ from typing import Final
 
 import calibrant
 from calibrant import errors
+from calibrant.frames import atomic
 from calibrant.ports import contents as contents_port
 from calibrant.ports import event_log
 from calibrant.storage import embedded
@@ -90,10 +91,7 @@ def make(source: Installation, out: Path, *, with_keys: bool, now_us: int) -> ba
             fix="give a new name, such as one with the date",
         )
     _demand_something(source.folder)
-    with (
-        tempfile.TemporaryDirectory(prefix=".calibrant-backup-", dir=_folder_of(out)) as staged,
-        archive.writing(out, at_us=now_us) as writer,
-    ):
+    with faults.told(), _staging(out) as staged, archive.writing(out, at_us=now_us) as writer:
         work = _Work(source, Path(staged), writer)
         log = _decisions(work)
         streams = _events(work)
@@ -116,7 +114,7 @@ def check(path: Path) -> backup.Manifest:
     """Read a whole archive and compare every byte with its manifest; SourceError when it is not what was written."""
     files: dict[str, tuple[int, str]] = {}
     data = b""
-    with archive.reading(path) as opened:
+    with faults.told(), archive.reading(path) as opened:
         for member in archive.members(opened):
             if member.name == archive.MANIFEST:
                 data = member.whole()
@@ -157,7 +155,7 @@ def compared(files: dict[str, tuple[int, str]], data: bytes) -> backup.Manifest:
 def _decisions(work: _Work) -> backup.Log | None:
     """The control store, the journal as far as it goes, and all contents."""
     held = work.source.folder / control.FILE
-    log = None
+    log, named = None, set[str]()
     if held.is_file():
         copied = work.staging / control.FILE
         copy_database(held, copied)
@@ -167,7 +165,10 @@ def _decisions(work: _Work) -> backup.Log | None:
             size, signed = reader.size(), {one.size for one in reader.checkpoints()}
             copy = _journal(work, size, signed)
             log = backup.log_of(reader, copy)
-    for digest in sorted(work.source.contents.digests()):
+            named = backup.contents_of(reader)
+    kept = set(work.source.contents.digests())
+    work.damaged += [f"content {digest}" for digest in sorted(named - kept)]
+    for digest in sorted(kept):
         try:
             folder, name = names.place_of(digest)
             work.add_bytes(f"contents/{folder}/{name}", work.source.contents.get(digest))
@@ -248,16 +249,12 @@ def _named(database: Path) -> list[tuple[str, str]]:
         return [row for table, query in _FILES.items() if table in tables for row in connection.execute(query)]
 
 
-def _folder_of(out: Path) -> Path:
-    """The folder that the backup goes into; SourceError (CAL-110) when there is none."""
-    if not out.parent.is_dir():
-        raise errors.SourceError(
-            "CAL-110",
-            f"cannot write {str(out)!r}",
-            cause="its folder is not there",
-            fix="check that the folder exists and may be written",
-        )
-    return out.parent
+def _staging(out: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder beside the backup, which has room for what is as large."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=".calibrant-backup-", dir=out.parent)
+    except OSError as error:
+        raise atomic.refused(out, error) from error
 
 
 def _demand_something(folder: Path) -> None:

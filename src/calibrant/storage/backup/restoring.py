@@ -29,16 +29,15 @@ def restore(path: Path, folder: Path) -> backup.Manifest:
     that was saved (CAL-128).
     """
     _demand_empty(folder)
-    with _beside(folder) as made:
+    with faults.told(), _beside(folder) as made:
         manifest = _unpack(path, made)
         _demand_same(manifest, made)
-        with faults.told():
-            for inner in (made, *(one for one in made.rglob("*") if one.is_dir())):
-                segments.sync_folder(inner)
-            if folder.exists():
-                folder.rmdir()
-            made.rename(folder)
-            segments.sync_folder(folder.parent)
+        for inner in (made, *(one for one in made.rglob("*") if one.is_dir())):
+            segments.sync_folder(inner)
+        if folder.exists():
+            folder.rmdir()
+        made.rename(folder)
+        segments.sync_folder(folder.parent)
     return manifest
 
 
@@ -52,8 +51,7 @@ def _unpack(path: Path, folder: Path) -> backup.Manifest:
                 data = member.whole()
                 continue
             making.demand_new(member.name, files)
-            with faults.told():
-                files[member.name] = (member.size, _write(folder / member.name, member.chunks))
+            files[member.name] = (member.size, _write(folder / member.name, member.chunks))
     return making.compared(files, data)
 
 
@@ -100,9 +98,8 @@ def _demand_same(manifest: backup.Manifest, folder: Path) -> None:
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
     """A folder on the same disk that is gone afterwards, unless it became the target."""
-    with faults.told():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         yield made
     finally:
