@@ -29,6 +29,12 @@ class Address:
     path: str
 
     @property
+    def authority(self) -> str:
+        """Host and port as a URL has them; the usual port is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the host is written as an address of this machine; names are not looked up."""
         try:
