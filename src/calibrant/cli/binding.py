@@ -26,7 +26,7 @@ def _named(_: click.Context, __: click.Parameter, text: str) -> str:
     return text
 
 
-_TARGET = click.argument("target", metavar="STREAM/ENVIRONMENT", callback=_named)
+TARGET = click.argument("target", metavar="STREAM/ENVIRONMENT", callback=_named)
 
 
 @click.group(
@@ -63,7 +63,7 @@ def list_(store: str | None, as_json: bool) -> int:
 
 
 @command.command("show", epilog=control.examples("binding show", "fraud/production", "fraud/production --json"))
-@_TARGET
+@TARGET
 @control.READS
 def show(target: str, store: str | None, as_json: bool) -> int:
     """What is bound now."""
@@ -79,7 +79,7 @@ def show(target: str, store: str | None, as_json: bool) -> int:
     "history",
     epilog=control.examples("binding history", "fraud/production", "fraud/production --at 2026-11-17T14:05:00Z"),
 )
-@_TARGET
+@TARGET
 @click.option("--at", "at", metavar="TIME", help="Only what was live then: 2026-11-17T14:05:00Z.")
 @control.READS
 def history(target: str, at: str | None, store: str | None, as_json: bool) -> int:
@@ -151,7 +151,7 @@ def promote(
 
 
 @command.command("shadow", epilog=control.examples("binding shadow", "fraud/production fraud@8", "fraud/production"))
-@_TARGET
+@TARGET
 @click.argument("artifact", required=False)
 @control.REASON
 @control.DECIDES
@@ -172,7 +172,7 @@ def shadow(target: str, artifact: str | None, reason: str | None, store: str | N
     "rollback",
     epilog=control.examples("binding rollback", "fraud/production", 'fraud/production --reason "false alarms doubled"'),
 )
-@_TARGET
+@TARGET
 @control.REASON
 @control.DECIDES
 def rollback(target: str, reason: str | None, store: str | None, as_json: bool) -> int:

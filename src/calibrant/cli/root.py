@@ -13,7 +13,7 @@ from calibrant.cli import console
 COMMANDS = (
     "check", "report", "recommend", "transform", "drift", "export", "demo",
     "init", "lint", "ingest", "labels", "consume", "status", "label-tasks", "verify-summaries",
-    "people", "trust", "environment", "artifact", "approval", "binding", "audit", "evidence",
+    "people", "trust", "environment", "artifact", "approval", "binding", "rollout", "audit", "evidence",
     "backup", "restore", "doctor",
 )  # fmt: skip
 

@@ -7,11 +7,12 @@ nobody who paused it, no freeze. Hearing a signal twice is hearing it once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import assert_never
+from typing import assert_never, get_args
 
 from calibrant.registry import approvals
-from calibrant.rollout import going_back, signals, states, verdicts
+from calibrant.rollout import going_back, readings, signals, states, verdicts
 
 
 def move(state: states.Rollout, signal: signals.Signal) -> states.Move:
@@ -89,7 +90,7 @@ def _looked(state: states.Rollout, look: signals.Look) -> states.Move:
     if state.origin is not None and look.bound != "ours":
         return going_back.taken_over(state, look.at_us, look.bound)
     judgement = _judged(state, look)
-    known = replace(state, readings=look.readings)
+    known = replace(state, readings=_heard(state, look))
     if judgement.failed is not None:
         return going_back.give_up(known, look.at_us, judgement.failed, setback=True)
     if look.unfit is not None and state.phase not in ("promoting", "baking"):
@@ -131,7 +132,8 @@ def _held(state: states.Rollout, look: signals.Look, judgement: verdicts.Judgeme
         holds.update({"freeze"} if look.freeze is not None else ())
     if not holds and state.plan.mode == "manual" and not state.released and gate(state) is not None:
         holds.add("awaiting_advance")
-    after = replace(state, readings=state.readings if _same_verdicts(state, look) else look.readings)
+    heard = _heard(state, look)
+    after = state if _verdicts(state.readings) == _verdicts(heard) else replace(state, readings=heard)
     commands: tuple[signals.Command, ...] = ()
     slot, needs = gate(state), voices(state, environment=look.voices)
     if slot is not None and needs and look.answer != "approved":
@@ -182,11 +184,16 @@ def _least_us(state: states.Rollout) -> int:
             return 0
 
 
-def _same_verdicts(state: states.Rollout, look: signals.Look) -> bool:
+def _heard(state: states.Rollout, look: signals.Look) -> tuple[readings.Reading, ...]:
+    """What was read about this stage; what is on record about the one before, where guards are not asked."""
+    if state.phase not in get_args(verdicts.Judged):
+        return state.readings
+    return tuple(one for one in look.readings if one.stage == state.stage)
+
+
+def _verdicts(given: Iterable[readings.Reading]) -> set[tuple[str, str, int]]:
     """Numbers that move are not put on record; verdicts that change are."""
-    return {(one.guard, one.verdict, one.stage) for one in state.readings} == {
-        (one.guard, one.verdict, one.stage) for one in look.readings
-    }
+    return {(one.guard, one.verdict, one.stage) for one in given}
 
 
 def _last(state: states.Rollout) -> bool:
