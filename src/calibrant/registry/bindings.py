@@ -142,6 +142,31 @@ def shadow(
     )
 
 
+def follow(
+    found: resources.Resource, *, child: resources.Resource, now_us: int, reason: str | None = None
+) -> resources.Command:
+    """Put a child of the champion in its place: a map that moved by itself, within the envelope of its anchor.
+
+    That it is within is for whoever holds the documents to check (``artifacts.envelope``). Rolling back still leads to
+    what was before the anchor: a child is no promotion.
+    """
+    before, status = read(found), artifacts.demand_servable(child, now_us=now_us)
+    if before.champion is None or status.parent != before.champion.digest:
+        raise errors.RefusedError(
+            "CAL-934",
+            f"{status.name} does not follow the champion of {found.name}",
+            cause="its parent is another artifact",
+            fix="make the child of what serves now, or promote it",
+        )
+    after = replace(before, champion=Ref(status.name, status.digest))
+    change = resources.Change(
+        KIND, found.name, found.revision, after.to_body(), "binding.follow", reason, (status.digest,)
+    )
+    return resources.Command(
+        (change,), (resources.Requirement(artifacts.KIND, child.name, child.revision),)
+    )  # fmt: skip
+
+
 def rollback(
     found: resources.Resource,
     *,

@@ -8,7 +8,8 @@ when today's labels can no longer change. Losses of telemetry and of labels are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from calibrant.workflow import partitions
 KIND: Final = "watch"
 #: The group of all rows.
 ALL: Final = "all"
-#: Rows of healthy labels between two false reports of a change.
+#: Rows in which a change may be reported falsely with probability alpha at most.
 CHANGE_ROWS: Final = 1_000_000.0
 
 Floats = NDArray[np.float64]
@@ -124,24 +125,34 @@ def take(
     most: int | None = None,
 ) -> Watch:
     """The watch after every further partition that has matured as a whole, at most ``most`` of them."""
-    horizon = contract.horizon_us(stream.labels)
-    width = reader.partition_width_us(stream.name)
-    due = [
-        start
-        for start in partitions.starts(reader, stream, start_us=watch.through_us)
-        if start + width + horizon <= now_us and (watch.through_us is None or start >= watch.through_us)
-    ]
-    for start in due[:most]:
-        found = partitions.pairs(reader, stream, start_us=start, end_us=start + width, as_of_us=now_us)
-        watch = replace(_taken(watch, stream, found, rule), through_us=start + width)
+    due = matured_partitions(reader, stream, since_us=watch.through_us, now_us=now_us)
+    for found, end_us in itertools.islice(due, most):
+        watch = replace(_taken(watch, stream, found, rule), through_us=end_us)
     return watch
+
+
+def matured_partitions(
+    reader: event_log.EventReader, stream: declaration.Stream, *, since_us: int | None, now_us: int
+) -> Iterator[tuple[reference.Pairs, int]]:
+    """Every partition from ``since_us`` on whose predictions have all matured, oldest first, with its end."""
+    horizon, width = contract.horizon_us(stream.labels), reader.partition_width_us(stream.name)
+    for start in partitions.starts(reader, stream, start_us=since_us):
+        if start + width + horizon <= now_us and (since_us is None or start >= since_us):
+            end = start + width
+            yield partitions.pairs(reader, stream, start_us=start, end_us=end, as_of_us=now_us), end
+
+
+def order(found: reference.Pairs) -> NDArray[np.int64]:
+    """The pairs that have an outcome, by time and then by identity, which is how they come."""
+    mine = np.flatnonzero(found.state <= joined.IMPLICIT)
+    return mine[np.lexsort((mine, found.table["at_us"].to_numpy()[mine]))]
 
 
 def alarms(watch: Watch, stream: declaration.Stream) -> tuple[Alarm, ...]:
     """Groups that are off, strongest evidence first: if all are healthy, any ever with probability alpha at most."""
     states = watch.monitors
     off = states.alarms(stream.policies.watch.alpha)
-    changed = states.changed(CHANGE_ROWS)
+    changed = states.changes(stream.policies.watch.alpha, within=CHANGE_ROWS)
     found = [
         Alarm(name, float(e), float(p), int(n), bool(moved))
         for name, e, p, n, moved, is_off in zip(
@@ -161,9 +172,7 @@ def signs(counts: event_log.Counts, stream: declaration.Stream, *, now_us: int) 
 
 def _taken(watch: Watch, stream: declaration.Stream, found: reference.Pairs, rule: kinds.Kind) -> Watch:
     """The rows of one partition: each counts for all rows, and for each of its cohorts."""
-    mine = np.flatnonzero(found.state <= joined.IMPLICIT)
-    at = found.table["at_us"].to_numpy()[mine]
-    mine = mine[np.lexsort((mine, at))]  # pairs come in order of identity
+    mine = order(found)
     if not len(mine):
         return watch
     served = answers(found, rule)[mine]

@@ -629,7 +629,7 @@ def check_bindings(bundle: Bundle) -> list[str]:
                 need(not mine or ref["digest"] == bundle.digest, f"{plain(target)} holds other bytes under this name")
                 if mine and before != ref:
                     earlier = chain[now.number - 2].body["champion"] if now.number > 1 else None
-                    how = taken_up(bundle, target, now, slot, restored=held_before, was_champion=earlier == ref)
+                    how = taken_up(bundle, target, now, slot, restored=held_before, earlier=earlier)
                     facts.append((now.place, f"{slot} of {plain(target)} from {moment(now.at_us)}: {how}"))
                 elif before is not None and before["artifact"] == bundle.name and not mine:
                     facts.append((now.place, f"{slot} of {plain(target)} until {moment(now.at_us)}: {told(now)}"))
@@ -641,8 +641,8 @@ def told(now: Revision) -> str:
     return f"{plain(now.action)} by {plain(now.entry['actor'])}, entry {now.place}"
 
 
-def taken_up(bundle: Bundle, target: str, now: Revision, slot: str, *, restored: bool, was_champion: bool) -> str:
-    """How the artifact came into a slot; Bad unless a rule allows it."""
+def taken_up(bundle: Bundle, target: str, now: Revision, slot: str, *, restored: bool, earlier: Any) -> str:
+    """How the artifact came into a slot; Bad unless a rule allows it. ``earlier`` was champion just before."""
     what = f"{slot} of {plain(target)} at entry {now.place}"
     state = [one.body["state"] for one in bundle.revisions("artifact", bundle.name) if one.place < now.place]
     need(bool(state) and state[-1] not in ("draft", "sealed", "revoked"), f"it was not signed when it became {what}")
@@ -652,10 +652,12 @@ def taken_up(bundle: Bundle, target: str, now: Revision, slot: str, *, restored:
     if slot == "shadow":
         need(now.action in ("binding.assign", "binding.promote"), f"no rule allows this: {what}")
         return told(now)
-    need(now.action == "binding.promote", f"no rule allows this: {what}")
-    if slot == "challenger" and was_champion:
+    need(now.action in ("binding.promote", "binding.follow"), f"no rule allows this: {what}")
+    if slot == "challenger" and earlier is not None and earlier["artifact"] == bundle.name:
         return told(now) + ", kept beside the new champion"
     need(state[-1] == "signed", f"it was deprecated when it became {what}")
+    if now.action == "binding.follow":
+        return told(now) + followed(bundle, slot, earlier, what)
     expires = bundle.artifact["expires_us"]
     need(expires is None or now.at_us < expires + SKEW_US, f"it had expired when it became {what}")
     environment = target.partition("/")[2]
@@ -664,6 +666,14 @@ def taken_up(bundle: Bundle, target: str, now: Revision, slot: str, *, restored:
     if asked[-1] == 0:
         return told(now) + f", {plain(environment)} asks for no approval"
     return told(now) + ", approved by " + ", ".join(approvers(bundle, target, now, slot, asked[-1], what))
+
+
+def followed(bundle: Bundle, slot: str, earlier: Any, what: str) -> str:
+    """A map that moved by itself: a child of the champion before it. The envelope is signed with its anchor."""
+    child = bundle.artifact["provenance"]["approach"] == "online" and bundle.artifact["envelope"] is not None
+    need(slot == "champion" and child and earlier is not None, f"no rule allows this: {what}")
+    need(earlier["digest"] == bundle.artifact["parent"], f"it does not follow what served before it became {what}")
+    return f", a step after {plain(earlier['artifact'])} that needs no approval inside the envelope of its anchor"
 
 
 def approvers(bundle: Bundle, target: str, now: Revision, slot: str, asked: int, what: str) -> list[str]:
