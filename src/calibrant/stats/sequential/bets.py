@@ -28,14 +28,16 @@ EDGES = np.array([0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97])
 BANDS = len(EDGES) + 1
 #: Log-odds beyond which a score says no more.
 FARTHEST = 16.0
+#: Nothing is bet against ends of the band that are closer to 0 or 1.
+TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What the bets read of a batch, each of shape (n,).
 
-    ``above`` and ``below`` are u (y - p0) / (p0 (1 - p0)) at the ends p0 of the tolerated band, 0 where that end is
-    not inside (0, 1); u is the weight in units of the heaviest.
+    ``high`` and ``low`` are the ends p0 of the tolerated band, ``above`` and ``below`` are u (y - p0) / (p0 (1 - p0))
+    at them, 0 where that end is not inside (0, 1); u is the weight in units of the heaviest.
     """
 
     p: Floats
@@ -51,14 +53,15 @@ class Rows:
 
 def rows(p: Floats, y: Floats, u: Floats, *, tolerance: float) -> Rows:
     x = np.clip(scales.logit(p), -FARTHEST, FARTHEST)
-    high, low = np.minimum(p + tolerance, 1.0), np.maximum(p - tolerance, 0.0)
+    # an upper end of 0 is lifted a little, a lower end of 1 let down: what is certain can be bet against too
+    high, low = np.clip(p + tolerance, TINY, 1.0), np.clip(p - tolerance, 0.0, 1.0 - TINY)
     band = np.searchsorted(EDGES, p, side="right")
     return Rows(p, x, y, u, high, low, _odds_of(y, u, high), _odds_of(y, u, low), band)
 
 
 def _odds_of(y: Floats, u: Floats, p0: Floats) -> Floats:
     variance = p0 * (1.0 - p0)
-    inside = variance > 0.0
+    inside = variance > TINY / 2.0
     return np.where(inside, u * (y - p0) / np.where(inside, variance, 1.0), 0.0)
 
 

@@ -74,7 +74,10 @@ class MonitorState:
 
     @property
     def p_values(self) -> Floats:
-        """min(1, 1 / the largest e-value so far): at or below alpha with probability alpha at most, at any time."""
+        """min(1, 1 / the largest e-value so far): ever at or below alpha with probability alpha at most.
+
+        The largest of those at the end of each 32 rows, and of the one now.
+        """
         return np.exp(-np.maximum(np.maximum(self.peak, self.log_e_values), 0.0))
 
     def alarms(self, alpha: float) -> NDArray[np.bool_]:

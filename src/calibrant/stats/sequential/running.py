@@ -120,8 +120,10 @@ def unspent(rows: Floats | Ints) -> Floats:
 
 def log_mix(wealth: Floats) -> Floats:
     """log of the mean over the alternatives, by their shares; shape (g,)."""
-    highest = wealth.max(axis=0, initial=-700.0)
-    return np.asarray(np.log((bets.SHARES * np.exp(wealth - highest)).sum(axis=0)) + highest)
+    highest = wealth.max(axis=0)
+    # one alternative after the other: a plain sum would group its terms by the number of cohorts
+    total = np.cumsum(bets.SHARES * np.exp(wealth - highest), axis=0)[-1]
+    return np.asarray(np.log(total) + highest)
 
 
 def log_e(wealth: Floats, bet_before: Floats | Ints) -> Floats:
