@@ -153,7 +153,7 @@ def follow(
     before, status = read(found), artifacts.demand_servable(child, now_us=now_us)
     if before.champion is None or status.parent != before.champion.digest:
         raise errors.RefusedError(
-            "CAL-934",
+            "CAL-956",
             f"{status.name} does not follow the champion of {found.name}",
             cause="its parent is another artifact",
             fix="make the child of what serves now, or promote it",
