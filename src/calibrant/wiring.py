@@ -2,6 +2,7 @@
 
     calibrant.d/                    the project: --store PATH or CALIBRANT_STORE names another one
       streams/NAME.yaml             one declaration for each stream
+      alerts.yaml                   who is told of alerts
       store/                        the embedded store
       ingest/                       how far unfinished ingests are
       control.sqlite                decisions and the audit log
@@ -22,6 +23,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +32,8 @@ from calibrant.artifacts import keys, trust
 from calibrant.audit import checkpoint
 from calibrant.ports import audit_copy, contents, control_store
 from calibrant.ports import message_source as sources
-from calibrant.streams import declaration, yaml_file
-from calibrant.workflow import checkpoints, ledger, partitions
+from calibrant.streams import channels, channels_file, declaration, yaml_file
+from calibrant.workflow import checkpoints, deliveries, ledger, partitions
 
 PROJECT: Final = "calibrant.d"
 STORE_VARIABLE: Final = "CALIBRANT_STORE"
@@ -134,6 +136,28 @@ class Project:
                 return
             with store:
                 yield store, store
+
+    def channels(self) -> channels.Channels:
+        """How people are told of alerts; no channels where there is no alerts.yaml."""
+        return channels_file.load(self.folder / "alerts.yaml")
+
+    def office(self, environ: Mapping[str, str] = os.environ) -> deliveries.Office:
+        """What sends to the declared channels. One whose secret is missing keeps no other from being told."""
+        from calibrant.integrations import alertmanager
+        from calibrant.integrations import channels as senders
+
+        declared, found, broken = self.channels(), {}, {}
+        for one in declared.channels:
+            try:
+                found[one.name] = senders.notifier_of(one, environ=environ)
+            except errors.UsageError as error:
+                broken[one.name] = f"{error.code}: {error.cause}"
+        repeats = {
+            one.name: alertmanager.REPEAT_US if one.repeat is None else one.repeat // timedelta(microseconds=1)
+            for one in declared.channels
+            if one.repeat is not None or one.type == "alertmanager"
+        }
+        return deliveries.Office(declared, found, repeats, broken)
 
     def checkpoints(self) -> checkpoints.FolderOfCheckpoints:
         """How far unfinished ingests are."""

@@ -54,6 +54,11 @@ class Alert:
         }
 
 
+def name(labels: labelled.Labels) -> str:
+    """The name of the resource of an alert: those of a stream lie beside each other."""
+    return f"{labels.stream}/{labels.fingerprint}"
+
+
 def read(found: resources.Resource) -> Alert:
     """The alert that a resource describes."""
     assert found.body is not None
@@ -69,7 +74,7 @@ def after(
     before: Alert | None, reading: labelled.Reading, life: lifecycle.Life, events: tuple[lifecycle.Event, ...]
 ) -> Alert | None:
     """What the record says after a step of its life; None while there is nothing to record."""
-    if "fired" in events:
+    if "fired" in events and (before is None or before.episode < life.episode):
         snapshot = None if reading.snapshot is None else reading.snapshot.to_dict()
         started_us = life.since_us if life.started_us is None else life.started_us
         return Alert(
@@ -88,7 +93,7 @@ def record(found: resources.Resource | None, alert: Alert) -> resources.Change |
     revision = resources.ABSENT if found is None else found.revision
     snapshot = alert.snapshot or {}
     evidence = tuple(str(snapshot[name]) for name in ("artifact", "evidence") if snapshot.get(name))
-    return resources.Change(KIND, alert.fingerprint, revision, alert.to_body(), "alert.record", None, evidence)
+    return resources.Change(KIND, name(alert.labels), revision, alert.to_body(), "alert.record", None, evidence)
 
 
 def acknowledge(

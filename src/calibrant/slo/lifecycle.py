@@ -6,6 +6,7 @@ then on it stays, and ends only when a whole window was quiet. A clock that jump
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -60,7 +61,7 @@ class Life:
         }
 
     @classmethod
-    def from_body(cls, body: dict[str, Any]) -> Life:
+    def from_body(cls, body: Mapping[str, Any]) -> Life:
         return cls(**{**body, "fired_us": tuple(body["fired_us"])})
 
 
@@ -87,6 +88,11 @@ def step(life: Life, condition: Condition, *, now_us: int, rules: Rules) -> Step
         if rules.after_us > 0:
             return Stepped(life)
     return _fire(life, now_us, rules) if now_us - life.since_us >= rules.after_us else Stepped(life)
+
+
+def differs(before: Life, after: Life) -> bool:
+    """Whether a step is worth writing down: another reading of the same kind alone is not."""
+    return replace(after, seen_us=before.seen_us) != before
 
 
 def _fire(life: Life, now_us: int, rules: Rules) -> Stepped:

@@ -75,6 +75,7 @@ def judge(
     starts_us: Ints,
     width_us: int,
     matured: Ints,
+    held: Flags | None = None,
     tolerance: float,
     level: float,
     least: int,
@@ -91,6 +92,8 @@ def judge(
         The members; the first is the whole stream.
     matured
         Matured predictions of the whole stream in each slice, with a label or without.
+    held
+        Slices that cannot be judged whatever they hold, because their labels do not stand for all.
     tolerance, level, least
         What nobody minds, the confidence of the bound, and the effective rows that a slice needs to count.
     """
@@ -109,6 +112,8 @@ def judge(
     predictions = rows.copy()
     predictions[0] = np.maximum(matured, rows[0])
     counted = effective >= max(least, verdict.FEWEST_ROWS)
+    if held is not None:
+        counted &= ~held
     return Slices(
         members=tuple(names),
         starts_us=starts_us,
