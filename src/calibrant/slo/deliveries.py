@@ -2,7 +2,8 @@
 
 Nothing is queued: what is to be told is the difference between how alerts are and what the channel was told last. So a
 crash between the two loses nothing, and after an outage a channel hears how things are and not all that happened. A
-message keeps its id until it was delivered or overtaken: a receiver that gets it twice can tell.
+message is written down before it is sent, for it may arrive without anybody here living to see it, and keeps its id
+until it was delivered or overtaken: a receiver that gets it twice can tell.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
+from calibrant.calibrators import canonical
 from calibrant.slo.alerts import Alert, Status
 
 SECOND_US: Final = 1_000_000
@@ -151,7 +153,8 @@ def plan(delivery: Delivery, content: Content, *, name: str, now_us: int, repeat
 
 def _message(delivery: Delivery, content: Content, name: str, now_us: int, *, at_us: int) -> Delivery:
     count = delivery.count + 1
-    made = "msg_" + hashlib.sha256(f"{name}\x1f{count}".encode()).hexdigest()[:24]
+    said = canonical.dumps([name, count, _written(content)])
+    made = "msg_" + hashlib.sha256(said).hexdigest()[:24]
     return replace(delivery, waiting=Message(made, content, now_us), next_us=at_us, count=count)
 
 

@@ -1,7 +1,7 @@
 """Tells channels what they do not know yet: at least once, again after failures, without a queue.
 
-What a channel was told is working state, one piece for each group of alerts and channel. It is written after the
-receiver has answered, so that a crash in between tells it again, under the same id.
+What a channel was told is working state, one piece for each group of alerts and channel. A message is written down
+before it is sent and struck out after the receiver has answered: a crash in between sends it again, under the same id.
 """
 
 from __future__ import annotations
@@ -119,16 +119,21 @@ def _round(
     repeat_us = None if looked_after else office.repeats_us.get(channel)
     after = deliveries.plan(before, content, name=name, now_us=now_us, repeat_us=repeat_us)
     message = deliveries.due(after, now_us)
-    sent = []
-    if message is not None:
+    revision = 0 if kept is None else kept.revision
+    try:
+        if after != before:
+            revision = _remember(state, name, after, revision)
+        if message is None:
+            return []
         outcome = _send(office, channel, group, message, members, now_us)
-        after = deliveries.tried(
+        tried = deliveries.tried(
             after, outcome.result, detail=outcome.detail, now_us=now_us, retry_after_us=outcome.retry_after_us
         )
-        sent = [Sent(channel, group, message.id, outcome)]
-    if after != before:
-        _remember(state, name, after, 0 if kept is None else kept.revision)
-    return sent
+        _remember(state, name, tried, revision)
+    except errors.ConflictError:
+        # somebody else tells this channel of this group at this moment
+        return []
+    return [Sent(channel, group, message.id, outcome)]
 
 
 def _send(
@@ -157,12 +162,12 @@ def _recall(state: working_state.WorkingState, name: str) -> tuple[working_state
     return kept, deliveries.Delivery() if kept is None else deliveries.Delivery.from_body(kept.body)
 
 
-def _remember(state: working_state.WorkingState, name: str, delivery: deliveries.Delivery, expected: int) -> None:
+def _remember(state: working_state.WorkingState, name: str, delivery: deliveries.Delivery, expected: int) -> int:
+    """Keep it, and its new revision; where it cannot be kept it is sent all the same, and perhaps once more."""
     try:
-        state.remember(KIND, name, delivery.to_body(), expected=expected)
-    except (errors.StoreError, errors.ConflictError):
-        # it was sent; the next round, or whoever was quicker, goes on with what is kept, under the same id
-        return
+        return state.remember(KIND, name, delivery.to_body(), expected=expected).revision
+    except errors.StoreError:
+        return expected
 
 
 def log(state: working_state.WorkingState, stream: str) -> dict[str, deliveries.Delivery]:
