@@ -8,7 +8,7 @@ import pytest
 
 from calibrant import errors
 from calibrant.registry import artifacts, bindings
-from calibrant.rollout import exposure, signals, states, turns
+from calibrant.rollout import exposure, going_back, signals, states, turns
 
 TARGET = "fraud/production"
 
@@ -136,6 +136,31 @@ def test_another_shadow_is_nobodys_concern(world) -> None:
     assert world.get("binding", TARGET).body == origin(world).to_body()
 
 
+def test_another_challenger(world) -> None:
+    """Bound by hand during shadow it ends the rollout; while it bakes it stays when the rollout is completed."""
+
+    def bound_by_hand(artifact: str) -> None:
+        world.apply(
+            bindings.promote(
+                world.get("binding", TARGET), artifact=world.the("artifact", artifact), approval=None,
+                environment=world.the("environment", "production"), now_us=world.now, slot="challenger",
+            )
+        )  # fmt: skip
+
+    world.start("fraud@2")
+    world.until("shadowing")
+    bound_by_hand("fraud@3")
+    assert world.looks().phase == "superseded"
+    assert slots(world) == ("fraud@1", "fraud@3", None)
+    world.apply(bindings.rollback(world.the("binding", TARGET), history=world.history("binding", TARGET)))
+    world.start("fraud@2")
+    world.until("baking")
+    bound_by_hand("fraud@3")
+    assert exposure.arms(world.state, world.binding) is None
+    world.until("completed")
+    assert slots(world) == ("fraud@2", "fraud@3", None)
+
+
 def test_a_revoked_candidate(world) -> None:
     """Revoked while it is a canary: out of the binding at once, and the rollout ends."""
     world.start("fraud@2")
@@ -155,10 +180,10 @@ def test_a_revoked_incumbent_does_not_come_back(world) -> None:
     assert world.looks().phase == "rolled_back"
 
 
-@pytest.mark.parametrize("mode", ["approve", "auto"])
-def test_approvals(worlds, mode: str) -> None:
+@pytest.mark.parametrize(("mode", "environment"), [("approve", 1), ("approve", 0), ("auto", 1)])
+def test_approvals(worlds, mode: str, environment: int) -> None:
     """In mode approve each step asks another person; in auto the environment's rule holds where the binding changes."""
-    world = worlds(approvals=1)
+    world = worlds(approvals=environment)
     world.start("fraud@2", mode=mode)
     asked = []
     for _ in range(40):
@@ -212,11 +237,18 @@ def test_a_binding_that_cannot_be_restored(world, monkeypatch: pytest.MonkeyPatc
     def refused(*_: object, **__: object) -> None:
         raise errors.RefusedError("CAL-931", "no", cause="", fix="")
 
+    tried = []
+
+    def counted(*_: object, **__: object) -> None:
+        tried.append(world.now)
+        refused()
+
     with monkeypatch.context() as patched:
-        patched.setattr(exposure.bindings, "rollback", refused)
+        patched.setattr(exposure.bindings, "rollback", counted)
         world.looks("failed")
         for _ in range(5):
             world.looks()
+    assert len(tried) == going_back.TRIES
     assert world.state.phase == "rollback_failed"
     assert len(world.pages) == 1
     world.hear(signals.RollBack(world.now))

@@ -12,7 +12,7 @@ from calibrant import errors
 from calibrant.audit import entries
 from calibrant.registry import approvals, bindings, environments
 from calibrant.rollout import plans, readings, turns
-from calibrant.workflow import leases, promotions, rollout_record, rollouts
+from calibrant.workflow import history, leases, promotions, rollout_record, rollouts
 
 DAY = 86_400_000_000
 HOUR = 3_600_000_000
@@ -222,6 +222,8 @@ def test_approvals_in_an_environment_that_asks(crew: Crew) -> None:
     assert [slot for _, slot in used] == ["challenger", "champion"]
     with crew.office.project.control_reader() as reader:
         assert [approvals.read(reader.get("approval", name)).state for name, _ in used] == ["used", "used"]
+        live = history.tenures(reader, TARGET)[-1]
+        assert [one.person for one in live.approvers] == ["bob"], "the history of the binding knows who agreed"
 
 
 def test_who_runs_it_does_not_talk_the_guards_down(crew: Crew) -> None:

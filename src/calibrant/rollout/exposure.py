@@ -57,7 +57,7 @@ def bound(state: states.Rollout, place: Place) -> signals.Bound:
     slots = (now.champion, now.challenger, now.shadow)
     match state.phase:
         case "shadowing":
-            ours = (now.champion, now.shadow) == (state.incumbent, state.candidate)
+            ours = slots == (state.incumbent, None, state.candidate)
         case "progressing":
             ours = (now.champion, now.challenger) == (state.incumbent, state.candidate)
         case "promoting" | "baking" | "completed":
@@ -98,14 +98,12 @@ def bind(
             command = _promoted(place, "champion", approval, now_us=now_us, reason=reason)
             # whatever serves the control arm is bound, so that revoking it takes it out of there too
             return state, _with(command, former=state.origin, challenger=_ref(state.incumbent))
-        case "settle":
-            return state, _assigned(place, replace(now, challenger=None), reason)
         case "restore":
             assert place.found is not None
             assert place.found.body is not None
             here = replace(place.found, body={**place.found.body, "former": state.origin})
             return state, bindings.rollback(here, history=place.history, unfit=place.unfit, reason=reason)
-        case "withdraw":
+        case "settle" | "withdraw":
             return state, _assigned(place, _without(state, now), reason)
 
 

@@ -59,31 +59,25 @@ def not_restored(state: states.Rollout, signal: signals.NotRestored) -> states.M
     if state.tries >= TRIES:
         failed = state.turned(signal.at_us, phase="rollback_failed", reason=f"not restored: {signal.cause}")
         return states.Move(failed, (signals.Page(f"{state.target} could not be rolled back: {signal.cause}"),))
-    return states.Move(state.turned(signal.at_us, tries=state.tries + 1, reason=state.reason))
+    return states.Move(state.turned(signal.at_us))
 
 
 def restoring(state: states.Rollout, look: signals.Look) -> states.Move:
     """Whether the binding is restored by now."""
     if look.bound == "restored":
-        return states.Move(state.turned(look.at_us, phase="rolled_back", reason=state.reason))
-    if look.bound == "foreign":
-        return _superseded(state, look.at_us)
+        return states.Move(state.turned(look.at_us, phase="rolled_back"))
     if state.tries >= TRIES:
         failed = state.turned(look.at_us, phase="rollback_failed", reason="the binding did not change")
         return states.Move(failed, (signals.Page(f"{state.target} could not be rolled back"),))
-    again = state.turned(look.at_us, tries=state.tries + 1, reason=state.reason)
+    again = state.turned(look.at_us, tries=state.tries + 1)
     return states.Move(again, (signals.Bind("restore"),))
-
-
-def _superseded(state: states.Rollout, at_us: int) -> states.Move:
-    after = state.turned(at_us, phase="superseded", reason="somebody else changed the binding", paused=False)
-    return states.Move(after, (signals.Bind("withdraw"),))
 
 
 def taken_over(state: states.Rollout, at_us: int, bound: signals.Bound) -> states.Move:
     """Somebody else restored or changed the binding: never fight over it."""
     if bound == "foreign":
-        return _superseded(state, at_us)
+        after = state.turned(at_us, phase="superseded", reason="somebody else changed the binding", paused=False)
+        return states.Move(after, (signals.Bind("withdraw"),))
     if state.phase not in states.EXPOSED:
         return states.Move(state.turned(at_us, phase="aborted", reason="the shadow was taken away", paused=False))
     after = state.turned(

@@ -100,7 +100,7 @@ class Bind:
 
     shadow: the candidate sees every score; expose: it becomes challenger; promote: it becomes champion, and the
     incumbent stays as the control arm; settle: no arms any more; restore: exactly what was before the rollout;
-    withdraw: take the candidate out of the slots where it serves nobody alone, and leave what others did.
+    withdraw: what this rollout put beside the champion goes, what others did stays.
     """
 
     to: Literal["shadow", "expose", "promote", "settle", "restore", "withdraw"]

@@ -22,35 +22,11 @@ def start(
     status = artifacts.demand_servable(artifact, now_us=now_us)
     target = bindings.name(status.stream, environment.name)
     before = None if found is None else states.read(found)
-    if before is not None and (before.running or before.phase == "rollback_failed"):
-        raise errors.RefusedError(
-            "CAL-937",
-            f"a rollout of {target} is under way",
-            cause=f"{before.name} of {before.candidate.artifact} is {before.phase}",
-            fix="let it end, or end it: calibrant rollout abort, calibrant rollout rollback",
-        )
-    if status.evidence is None and (plan.mode == "approve" or environments.approvals(environment)):
-        raise errors.RefusedError(
-            "CAL-925",
-            f"{status.name} has no evidence to approve",
-            cause="it was drafted without a validation, and people will be asked before it serves anybody",
-            fix="draft it with its evidence: calibrant artifact draft --evidence",
-        )
+    _demand_ended(before, target)
     now, candidate = bindings.read(binding), bindings.Ref(status.name, status.digest)
-    if candidate == now.champion:
-        raise errors.RefusedError(
-            "CAL-920",
-            f"{status.name} is champion of {target} already",
-            cause="it serves everybody",
-            fix="nothing is left to do",
-        )
-    if now.challenger is not None:
-        raise errors.RefusedError(
-            "CAL-938",
-            f"{target} has a challenger already",
-            cause=f"{now.challenger.artifact} was bound there by hand",
-            fix="promote it or roll it back first: calibrant binding",
-        )
+    _demand_room(now, candidate, target)
+    if plan.mode == "approve" or environments.approvals(environment):
+        _demand_evidence(status)
     remembered = () if before is None else before.setbacks
     if not override:
         setbacks.demand_rested(remembered, candidate.digest, artifact=status.name, now_us=now_us)
@@ -77,3 +53,40 @@ def start(
     return resources.Command(
         (change,), (resources.Requirement(artifacts.KIND, artifact.name, artifact.revision),)
     )  # fmt: skip
+
+
+def _demand_ended(before: states.Rollout | None, target: str) -> None:
+    if before is not None and (before.running or before.phase == "rollback_failed"):
+        raise errors.RefusedError(
+            "CAL-937",
+            f"a rollout of {target} is under way",
+            cause=f"{before.name} of {before.candidate.artifact} is {before.phase}",
+            fix="let it end, or end it: calibrant rollout abort, calibrant rollout rollback",
+        )
+
+
+def _demand_room(now: bindings.Binding, candidate: bindings.Ref, target: str) -> None:
+    if candidate == now.champion:
+        raise errors.RefusedError(
+            "CAL-920",
+            f"{candidate.artifact} is champion of {target} already",
+            cause="it serves everybody",
+            fix="nothing is left to do",
+        )
+    if now.challenger is not None:
+        raise errors.RefusedError(
+            "CAL-938",
+            f"{target} has a challenger already",
+            cause=f"{now.challenger.artifact} was bound there by hand",
+            fix="promote it or roll it back first: calibrant binding",
+        )
+
+
+def _demand_evidence(status: artifacts.Status) -> None:
+    if status.evidence is None:
+        raise errors.RefusedError(
+            "CAL-925",
+            f"{status.name} has no evidence to approve",
+            cause="it was drafted without a validation, and people will be asked before it serves anybody",
+            fix="draft it with its evidence: calibrant artifact draft --evidence",
+        )
