@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -161,6 +161,24 @@ def prediction_columns(predictions: Iterable[Prediction]) -> event_columns.Predi
         context=context,
         trace=[row.trace for row in rows],
     )
+
+
+def columns_of(table: pa.Table) -> event_columns.Predictions:
+    """The columns of a table of predictions, to be changed and made a batch again."""
+    return event_columns.Predictions(**plain_columns(table, {"at_us", "score", "served", "threshold", "weight"}))
+
+
+def plain_columns(table: pa.Table, numeric: Set[str]) -> dict[str, Any]:
+    """Arrays and lists by name, but for the digest; a column that nobody sent is None, a missing number NaN."""
+    return {
+        name: None
+        if table.num_rows and table[name].null_count == table.num_rows
+        else table[name].to_numpy()
+        if name in numeric
+        else table[name].to_pylist()
+        for name in table.column_names
+        if name != "digest"
+    }
 
 
 def label_columns(labels: Iterable[Label]) -> event_columns.Labels:

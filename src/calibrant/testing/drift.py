@@ -178,7 +178,7 @@ def cohorts_renamed(
         cohorts = json.loads(texts[place])
         if cohorts.get(field) in names:
             texts[place] = canonical.dumps(cohorts | {field: names[cohorts[field]]}).decode()
-    said = _predictions(feed.predictions)
+    said = batch.columns_of(feed.predictions)
     said.cohorts = texts
     return replace(feed, predictions=batch.of_predictions(said).table)
 
@@ -195,7 +195,7 @@ def telemetry_lost(feed: Feed, share: float = 1.0, *, rng: np.random.Generator, 
 def _rescored(feed: Feed, change: Any, where: Where) -> Feed:
     scores = feed.predictions["score"].to_numpy()
     moved = np.where(where.holds(feed.predictions), scales.expit(change(scales.logit(scores))), scores)
-    said = _predictions(feed.predictions)
+    said = batch.columns_of(feed.predictions)
     said.score = moved
     return replace(feed, predictions=batch.of_predictions(said).table)
 
@@ -229,27 +229,8 @@ def _unlabelled(feed: Feed, chance: Floats, rng: np.random.Generator, where: Whe
     return replace(feed, labels=feed.labels.filter(pa.array(~_owned(silent, _owner(feed)))))
 
 
-def _predictions(table: pa.Table) -> columns.Predictions:
-    """The columns of a batch, to be changed and made a batch again."""
-    numbers = {"at_us", "score", "served", "threshold", "weight"}
-    return columns.Predictions(**_columns(table, numbers))
-
-
 def _labels(table: pa.Table) -> columns.Labels:
-    found = _columns(table, {"at_us", "value", "revision", "weight", "propensity"})
+    found = batch.plain_columns(table, {"at_us", "value", "revision", "weight", "propensity"})
     if found["observed_us"] is not None:
         found["observed_us"] = table["observed_us"].fill_null(int(columns.NO_TIME)).to_numpy()
     return columns.Labels(**found)
-
-
-def _columns(table: pa.Table, numbers: set[str]) -> dict[str, Any]:
-    """A column that nobody sent is None, a missing number NaN."""
-    return {
-        name: None
-        if table.num_rows and table[name].null_count == table.num_rows
-        else table[name].to_numpy()
-        if name in numbers
-        else table[name].to_pylist()
-        for name in table.column_names
-        if name != "digest"
-    }

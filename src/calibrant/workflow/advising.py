@@ -85,7 +85,7 @@ def rule_of(reader: control_store.ControlReader, kept: contents.Contents, ref: b
 
 
 def advise_now(
-    store: partitions.Reads,
+    store: partitions.Store,
     stream: declaration.Stream,
     watch: watching.Watch,
     now: Serving,
@@ -96,7 +96,7 @@ def advise_now(
     """Look at the recent evidence of what serves, and say what to do. A candidate is fitted only when acting is due."""
     policy = stream.policies.advice
     window = stream.policies.watch.window // contract.MICROSECOND
-    recent = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=now_us - window)
+    recent = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=now_us - window, keep=store)
     reading = departure_of(recent.pairs, now.rule)
     seen = reading.value if isinstance(reading, results.Estimate) and not recent.one_sided else None
     acting = hysteresis.read(watch.remembered.gate, seen, policy, now_us=now_us).acting
@@ -167,7 +167,7 @@ def fitting_aims(policy: policies.AdvicePolicy, rows_per_day: float) -> Mapping[
 
 
 def _fit(
-    store: partitions.Reads,
+    store: partitions.Store,
     stream: declaration.Stream,
     policy: policies.AdvicePolicy,
     *,
@@ -176,7 +176,7 @@ def _fit(
 ) -> fitted_artifacts.Fitted | None:
     """A map fitted to the refit window; None where the pairs decide nothing."""
     start = now_us - policy.refit // contract.MICROSECOND
-    counted = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=start).counts
+    counted = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=start, keep=store).counts
     rows_per_day = counted.predictions / (policy.refit // contract.MICROSECOND / 86_400_000_000)
     request = fitted_artifacts.Request(
         as_of_us=now_us,
@@ -194,7 +194,7 @@ def _fit(
 
 
 def _candidate(
-    store: partitions.Reads,
+    store: partitions.Store,
     stream: declaration.Stream,
     now: Serving,
     fitted: fitted_artifacts.Fitted,
@@ -203,17 +203,17 @@ def _candidate(
 ) -> candidates.Candidate | None:
     """What was fitted, damped, and judged on the rows that it was not fitted to."""
     since = fitted.provenance.options.judged_from_us
-    held = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=since)
+    held = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=since, keep=store)
     threshold = fitted.recommendation.document.threshold
     proposed = effects.Rule(fitted.recommendation.document.calibrator, None if threshold is None else threshold.value)
     return candidates.prepare(now.rule, proposed, judged=held.pairs, policy=stream.policies.advice)
 
 
-def _undo(store: partitions.Reads, stream: declaration.Stream, now: Serving, *, now_us: int) -> results.Measured | None:
+def _undo(store: partitions.Store, stream: declaration.Stream, now: Serving, *, now_us: int) -> results.Measured | None:
     """What the rule before would have gained on pairs since the champion began to serve."""
     if now.before is None or now.since_us is None:
         return None
-    since = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=now.since_us).pairs
+    since = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=now.since_us, keep=store).pairs
     state = compare(since, now.rule, now.before, stream.policies.rollout)
     rows = int(state.rows[0])
     if rows < LEAST_PAIRS:
