@@ -12,7 +12,7 @@ from benchmarks import clock
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 PACKAGES = (
     "numpy", "scipy", "pyarrow", "scikit-learn", "betacal", "relplot", "netcal", "probmetrics", "polars", "duckdb",
-    "pyspark",
+    "pyspark", "river",
 )  # fmt: skip
 
 
