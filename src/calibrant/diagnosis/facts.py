@@ -30,8 +30,8 @@ class Events:
 
     ``lag_us`` are quantiles of the time to the first label. ``served`` predictions carry a served score, ``decided``
     ones a decision. ``compared`` predictions have labels of several sources, ``disagreeing`` of them different ones.
-    ``values`` counts the values of each declared cohort field, with "" where it is missing. ``in_both_arms`` are units
-    that were seen in more than one arm.
+    ``values`` counts the values of each declared cohort field, with "" where it is missing. ``overflow`` counts
+    pairs past its cap. ``in_both_arms`` are units that were seen in more than one arm.
     """
 
     now_us: int
@@ -49,6 +49,7 @@ class Events:
     compared: int = 0
     disagreeing: int = 0
     values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    overflow: Mapping[str, int] = field(default_factory=dict)
     arms: tuple[Arm, ...] = ()
     in_both_arms: int = 0
 

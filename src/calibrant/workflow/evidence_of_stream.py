@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from calibrant import errors
 from calibrant.events import times
-from calibrant.evidence import assess
+from calibrant.evidence import assess, measurement
 from calibrant.joining import caps, contract, joined, selective
 from calibrant.ports import event_log
 from calibrant.stats import cohorts as stacked
@@ -95,6 +95,7 @@ def assessed(
     tolerance: float = 0.02,
     level: float = 0.95,
     seed: int = 0,
+    resamples: int = measurement.RESAMPLES,
 ) -> assess.Evidence:
     """The evidence document. ``by`` are the fields to group by: ``model`` and the declared ones; all by default.
 
@@ -102,8 +103,9 @@ def assessed(
     """
     groups = None if found.one_sided else cohorts_by(found, stream, by)
     evidence = assess.assess(
-        found.pairs.pooled(), groups, tolerance=tolerance, level=level, seed=seed, about=about(found, stream)
-    )
+        found.pairs.pooled(), groups, tolerance=tolerance, level=level, seed=seed, resamples=resamples,
+        about=about(found, stream),
+    )  # fmt: skip
     return _held(evidence, found.coverage) if found.one_sided else evidence
 
 

@@ -76,11 +76,11 @@ def misspelt(events: Events) -> Seen | None:
 
 
 def overflowing(events: Events) -> Seen | None:
-    past = {field: share(n, events.join.predictions) for field, n in events.join.overflow.items()}
+    past = {field: share(n, events.join.pairs) for field, n in events.overflow.items()}
     field = max(past, key=lambda one: past[one], default=None)
-    if field is None or events.join.predictions < FEWEST or past[field] <= FEW:
+    if field is None or events.join.pairs < FEWEST or past[field] <= FEW:
         return None
-    return saw(f"{past[field]:.1%} of the predictions have a {field} past its cap", field=field, share=past[field])
+    return saw(f"{past[field]:.1%} of the pairs have a {field} past its cap", field=field, share=past[field])
 
 
 def untagged(events: Events) -> Seen | None:

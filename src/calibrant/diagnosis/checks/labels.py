@@ -104,9 +104,12 @@ def early(events: Events) -> Seen | None:
 
 def too_good(evidence: Evidence) -> Seen | None:
     found = evidence.served.overall.measures.get("auc")
-    if not isinstance(found, results.Estimate) or found.low is None or found.low < TOO_GOOD:
+    if not isinstance(found, results.Estimate) or evidence.served.overall.n < FEWEST:
         return None
-    return saw(f"the scores rank nearly perfectly: AUC {found.value:.4f}, at least {found.low:.4f}", auc=found.value)
+    # where the classes are separated altogether no interval is known
+    if (found.value if found.low is None else found.low) < TOO_GOOD:
+        return None
+    return saw(f"the scores rank nearly perfectly: AUC {found.value:.4f}", auc=found.value)
 
 
 def orphans(events: Events) -> Seen | None:
