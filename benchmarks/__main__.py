@@ -12,8 +12,8 @@ from benchmarks import clock, data, table
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 QUESTIONS = (
-    "summarising", "fits", "measures", "cohorts", "applying", "starting", "joining", "ingesting", "auditing", "detecting",
-    "engines",
+    "summarising", "fits", "measures", "cohorts", "applying", "starting", "joining", "ingesting", "auditing",
+    "detecting", "engines",
 )  # fmt: skip
 
 

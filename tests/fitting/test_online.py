@@ -117,7 +117,7 @@ def test_follows_a_moving_truth() -> None:
 def test_calibeating_mends_what_no_line_can() -> None:
     """A bump in the middle: the corrected table loses less than the line, rises, and stays inside (0, 1)."""
     rng = np.random.default_rng(7)
-    line, table = online.start(identity.Identity(), envelope=WIDE), online.start(identity.Identity(), calibeat=True)
+    line = online.start(identity.Identity(), envelope=WIDE)
     table = online.start(identity.Identity(), envelope=WIDE, calibeat=True)
 
     def day() -> tuple[Floats, Floats]:

@@ -59,6 +59,11 @@ def test_floor_bounds_every_pair_of_maps() -> None:
     assert worst == pytest.approx(np.log(99.0))
 
 
+def test_equal_maps_have_a_bound_too() -> None:
+    """Small, but a comparison can start with it."""
+    assert 0.0 < losses.bound([0.3, 0.3], [0.3, 0.3]) < 1e-6
+
+
 def test_maps_that_fall_have_no_bound() -> None:
     """Nor have tables of different lengths, or of one entry."""
     for one, other in (([0.2, 0.1], [0.1, 0.2]), ([0.1, 0.2], [0.1, 0.2, 0.3]), ([0.1], [0.1])):

@@ -166,6 +166,14 @@ def test_p_values_remember_what_e_values_forget() -> None:
     assert later.p_values[0] <= state.p_values[0]
 
 
+def test_changes_after_the_horizon() -> None:
+    """Who does not restart in time is told changes by the rows there were, not by those that were planned."""
+    p, y = sample(9, 3_000, shift=0.15)
+    state = monitor.update(monitor.start(tolerance=0.0), p, y)
+    assert state.change_p_values(within=10)[0] == state.change_p_values(within=3_000)[0]
+    assert state.change_p_values(within=30_000)[0] > state.change_p_values(within=3_000)[0]
+
+
 def test_restart_and_grow() -> None:
     """A restarted cohort has seen nothing, the others keep what they saw; new cohorts come behind."""
     p, y = sample(7, 500, shift=0.5)

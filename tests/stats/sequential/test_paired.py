@@ -56,6 +56,14 @@ def test_a_few_rows_never_pass(rows: int) -> None:
         assert paired.verdict(state) == "undecided"
 
 
+def test_maps_that_hardly_differ() -> None:
+    """If no row can lose as much as the margin, a few rows decide; equal maps pass as well."""
+    for bound in (1e-9, 1e-4, 0.001):
+        state = paired.update(paired.start(margin=0.002, bound=bound), np.full(100, -bound))
+        assert paired.verdict(state) == "passed"
+        assert not state.better[0]
+
+
 def test_each_group_has_its_verdict() -> None:
     """A gain, a harm and nothing yet."""
     rng = np.random.default_rng(2)
@@ -79,7 +87,7 @@ def test_expected_rows_is_when_it_happens() -> None:
 
 @pytest.mark.parametrize(
     "numbers",
-    [{"margin": 0.0}, {"margin": 1.0}, {"alpha": 0.0}, {"alpha": 0.5}, {"bound": np.inf}, {"spread": 2.0}],
+    [{"margin": 0.0}, {"bound": 0.0}, {"alpha": 0.0}, {"alpha": 0.5}, {"bound": np.inf}, {"spread": 2.0}],
 )
 def test_refused_numbers(numbers: dict[str, float]) -> None:
     """No comparison is made of them."""

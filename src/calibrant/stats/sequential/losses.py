@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 Loss = Literal["log", "brier"]
 #: Probabilities are kept this far from 0 and 1 before the logarithm: otherwise one row could outweigh all others.
 FLOOR = 1e-3
+#: A bound is at least this: a comparison divides by it.
+LEAST = 1e-9
 
 
 def differences(
@@ -55,7 +57,7 @@ def bound(incumbent: ArrayLike, candidate: ArrayLike, *, loss: Loss = "log", flo
     Notes
     -----
     Between two neighbouring scores a map that does not fall stays between its values there; the bound takes the
-    worst of these, so it holds for every score, not only for those in the table.
+    worst of these, so it holds for every score, not only for those in the table. Never 0, also for equal maps.
 
     Examples
     --------
@@ -71,7 +73,7 @@ def bound(incumbent: ArrayLike, candidate: ArrayLike, *, loss: Loss = "log", flo
             fix="apply both maps to the same rising scores, from the lowest possible to the highest",
         )
     corners = [_by_label(one[:-1], other[1:], loss, floor), _by_label(one[1:], other[:-1], loss, floor)]
-    return float(np.abs(np.array(corners)).max())
+    return max(float(np.abs(np.array(corners)).max()), LEAST)
 
 
 def _by_label(incumbent: Floats, candidate: Floats, loss: Loss, floor: float) -> tuple[Floats, Floats]:

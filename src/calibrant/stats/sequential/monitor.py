@@ -96,14 +96,18 @@ class MonitorState:
         If all are healthy, any in their first ``within`` rows with probability alpha at most: restart before then.
         """
         with np.errstate(over="ignore"):
-            return multiplicity.e_bh(np.exp(self._log_run() - _log_rows(within)), rate=alpha)
+            return multiplicity.e_bh(np.exp(self._log_run() - self._log_rows(within)), rate=alpha)
 
     def change_p_values(self, *, within: float) -> Floats:
         """At or below alpha with probability alpha at most, at any time in the first ``within`` rows."""
-        return np.exp(-np.maximum(np.maximum(self.run_peak, self._log_run()) - _log_rows(within), 0.0))
+        return np.exp(-np.maximum(np.maximum(self.run_peak, self._log_run()) - self._log_rows(within), 0.0))
 
     def _log_run(self) -> Floats:
         return running.log_mix(self.run + self.inside)
+
+    def _log_rows(self, within: float) -> Floats:
+        """A block that has begun counts whole; who forgets to restart is not flooded with alarms."""
+        return np.asarray(np.log(np.maximum(within, self.rows) + running.BLOCK))
 
     # ---------------------------------------------------------------- other states
 
@@ -156,11 +160,6 @@ SHAPES: Mapping[str, tuple[int, ...]] = {
     "peak": (),
     "run_peak": (),
 }
-
-
-def _log_rows(within: float) -> float:
-    """A block that has begun counts whole."""
-    return float(np.log(within + running.BLOCK))
 
 
 def _columns(state: MonitorState) -> dict[str, Any]:

@@ -46,8 +46,8 @@ class PairedState:
 
     @property
     def rho(self) -> float:
-        """Tightest at the rows that a decision at gain 0 will take, by the normal approximation."""
-        need = 2.0 * np.log(1.0 / self.alpha) * (self.spread / self.margin) ** 2
+        """Tightest at the rows that a decision at gain 0 will take, by the normal approximation; at least 100."""
+        need = max(2.0 * np.log(1.0 / self.alpha) * (self.spread / self.margin) ** 2, 100.0)
         return mixtures.best_rho(need * self.spread**2, alpha=self.alpha)
 
     @property
@@ -160,13 +160,15 @@ def start(
     ('undecided',)
     """
     known = bound / 10.0 if spread is None else spread
-    legal = 0.0 < margin < bound < np.inf and 0.0 < alpha < 0.5 and 0.0 < known <= bound and groups >= 0
+    legal = (
+        0.0 < margin < np.inf and 0.0 < bound < np.inf and 0.0 < alpha < 0.5 and 0.0 < known <= bound and groups >= 0
+    )
     if not legal:
         raise errors.UsageError(
             "CAL-469",
             "these numbers do not make a paired comparison",
             cause=f"margin={margin}, alpha={alpha}, bound={bound}, spread={spread}, groups={groups}",
-            fix="a margin above 0 and below the bound, alpha between 0 and 0.5, a spread of at most the bound",
+            fix="a margin and a bound above 0, alpha between 0 and 0.5, a spread of at most the bound",
         )
     return PairedState(margin, alpha, bound, known, np.zeros(groups, np.int64), np.zeros(groups), np.zeros(groups))
 
