@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from calibrant import errors
 from calibrant.audit import entries
 from calibrant.registry import approvals, bindings, environments
 from calibrant.rollout import plans, readings, turns
-from calibrant.workflow import history, leases, promotions, rollout_record, rollouts
+from calibrant.workflow import history, leases, ledger, promotions, rollout_record, rollouts
 
 DAY = 86_400_000_000
 HOUR = 3_600_000_000
@@ -285,6 +286,64 @@ def test_two_controllers(crew: Crew) -> None:
         with pytest.raises(errors.ConflictError):
             crew.looked(one, otto)
         assert (crew.state().step, crew.office.size()) == (0, before)
+
+
+def test_five_controllers_at_once(crew: Crew) -> None:
+    """Without any lease, compare and swap alone: each stage is passed once, whoever is quicker."""
+    crew.start("fraud@2")
+    barrier, lost = threading.Barrier(5), []
+
+    def controller() -> None:
+        barrier.wait()
+        while True:
+            with crew.office.open("otto") as (book, otto):
+                if not rollouts.get(book.reader, TARGET).state.running:
+                    return
+                try:
+                    crew.looked(book, otto)
+                except errors.ConflictError as error:
+                    lost.append(error.code)
+            crew.office.clock.advance(seconds=1_200)
+
+    threads = [threading.Thread(target=controller) for _ in range(5)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(60)
+    assert set(lost) <= {"CAL-911"}
+    with crew.office.project.control_reader() as reader:
+        told = [one.state for one in rollout_record.record(reader, TARGET)]
+    passed = [(one.stage, one.phase, one.step) for one in told]
+    assert [phase for index, (stage, phase, _) in enumerate(passed) if not index or stage != passed[index - 1][0]] == [
+        "pending", "awaiting_start", "shadowing", "progressing", "progressing", "promoting", "baking", "completed",
+    ]  # fmt: skip
+    assert told[-1].phase == "completed"
+    assert crew.office.sound()
+
+
+def test_a_word_is_said_again_when_somebody_was_quicker(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback is meant whatever the rollout did meanwhile; an advance is about what was seen."""
+    crew.start("fraud@2")
+    crew.until("shadowing")
+    execute = ledger.Ledger.execute
+
+    def late(self: Any, principal: Any, command: Any, **more: Any) -> Any:
+        monkeypatch.setattr(ledger.Ledger, "execute", execute)
+        crew.looked(self, principal)
+        return execute(self, principal, command, **more)
+
+    crew.office.clock.advance(seconds=3_600)
+    monkeypatch.setattr(ledger.Ledger, "execute", late)
+    assert crew.say("rollback").state.phase == "rolled_back"
+    with crew.office.project.control_reader() as reader:
+        phases = [one.state.phase for one in rollout_record.record(reader, TARGET)]
+    assert phases[-3:] == ["progressing", "rolling_back", "rolled_back"]
+    crew.start("fraud@3")
+    crew.until("shadowing")
+    crew.office.clock.advance(seconds=3_600)
+    monkeypatch.setattr(ledger.Ledger, "execute", late)
+    with pytest.raises(errors.ConflictError):
+        crew.say("advance")
 
 
 def test_a_second_place_that_fails_leaves_nothing_half_done(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
