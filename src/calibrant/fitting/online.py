@@ -28,7 +28,7 @@ SCHEMA = "calibrant.online/1"
 PRECISION = (4.0, 4.0)
 #: Rows that a band's correction is shrunk by.
 SHRINKAGE = 200.0
-#: Scores at which a corrected map is tabulated: evenly in log-odds, to which straight lines are added between.
+#: Scores at which a corrected map is tabulated, evenly in log-odds; straight lines between them.
 TABLE = scales.expit(np.linspace(-10.0, 10.0, 401))
 
 Anchor = identity.Identity | logistic.Intercept | logistic.Platt | logistic.Temperature
@@ -124,7 +124,8 @@ def start(anchor: Anchor, *, envelope: Envelope = Envelope(), calibeat: bool = F
     Parameters
     ----------
     anchor
-        The identity or a line in log-odds.
+        The identity or a line in log-odds. Another map can be followed too: start at the identity, observe what that
+        map answers instead of raw scores, and serve ``compose.after(map, slope=..., intercept=...)``.
     envelope
         How far it may move without being asked.
     calibeat
