@@ -40,7 +40,7 @@ class Crew:
             book.execute(alice, environments.declare(found, "production", approvals=approvals))
 
     def start(self, artifact: str, **changes: Any) -> rollouts.Told:
-        given = {name: changes.pop(name) for name in ("override", "reason", "idempotency_key") if name in changes}
+        given = {name: changes.pop(name) for name in ("override", "reason") if name in changes}
         with self.office.open(changes.pop("by", "otto")) as (book, who):
             return rollouts.start(
                 book, self.kept, artifact, "production", plan=plan(**changes), by=who, now_us=self.office.now, **given
@@ -258,13 +258,25 @@ def test_words_that_come_too_late(crew: Crew) -> None:
         crew.say("abort")
 
 
-def test_started_twice_with_one_key(crew: Crew) -> None:
+def test_started_twice(crew: Crew) -> None:
     """A command that is delivered twice starts one rollout."""
-    first = crew.start("fraud@2", idempotency_key="k")
+    first = crew.start("fraud@2")
     before = crew.office.size()
     with pytest.raises(errors.RefusedError, match="CAL-937"):
         crew.start("fraud@2")
     assert (crew.state(), crew.office.size()) == (first.state, before)
+
+
+def test_a_word_ends_what_was_left_half_way(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process died between restoring and confirming: the same word again confirms it."""
+    crew.start("fraud@2")
+    crew.until("progressing")
+    with monkeypatch.context() as patched:
+        patched.setattr(rollouts, "_confirmed", lambda *_, **__: None)
+        assert crew.say("rollback").state.phase == "rolling_back"
+    assert crew.binding().champion.artifact == "fraud@1"
+    told = crew.say("rollback")
+    assert (told.state.phase, told.turned) == ("rolled_back", 1)
 
 
 def test_two_controllers(crew: Crew) -> None:

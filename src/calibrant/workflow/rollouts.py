@@ -46,7 +46,6 @@ def start(
     now_us: int,
     override: bool = False,
     reason: str | None = None,
-    idempotency_key: str | None = None,
 ) -> Told:
     """Begin to roll an artifact out, after verifying its bytes; nothing is bound before a controller looks."""
     reader = ledger.reader
@@ -61,7 +60,7 @@ def start(
         reader.get(states.KIND, target), artifact=found, binding=reader.get(bindings.KIND, target), environment=where,
         plan=plan, now_us=now_us, override=override, reason=reason,
     )  # fmt: skip
-    ledger.execute(by, command, idempotency_key=idempotency_key)
+    ledger.execute(by, command)
     return get(reader, target)
 
 
@@ -214,16 +213,24 @@ def _said(
     made = turns.turn(scene.found, signal, place=scene.place, by=by, now_us=now_us, reason=reason)
     if made is None:
         _demand_heard(word, scene, signal)
+        made = _confirmed(reader, target, by=by, now_us=now_us)
     while made is not None:
         ledger.execute(by, made.command)
         turned += 1
         pages += made.pages
-        if made.state.phase != "rolling_back":
-            break
-        scene = _Scene.of(reader, target)
-        confirming = signals.Look(scene.state.stage, now_us, bound=exposure.bound(scene.state, scene.place))
-        made = turns.turn(scene.found, confirming, place=scene.place, by=by, now_us=now_us)
+        made = _confirmed(reader, target, by=by, now_us=now_us)
     return replace(get(reader, target), turned=turned, pages=tuple(pages))
+
+
+def _confirmed(
+    reader: control_store.ControlReader, target: str, *, by: principals.Principal, now_us: int
+) -> turns.Turn | None:
+    """The turn that ends going back, or tries again; None when it has ended."""
+    scene = _Scene.of(reader, target)
+    if scene.state.phase != "rolling_back":
+        return None
+    look = signals.Look(scene.state.stage, now_us, bound=exposure.bound(scene.state, scene.place))
+    return turns.turn(scene.found, look, place=scene.place, by=by, now_us=now_us)
 
 
 def _signal(word: Word, scene: _Scene, now_us: int, stage: int) -> signals.Signal:
