@@ -30,10 +30,11 @@ from typing import Any, Final
 from calibrant import errors
 from calibrant.artifacts import keys, trust
 from calibrant.audit import checkpoint
-from calibrant.ports import audit_copy, contents, control_store
+from calibrant.ports import audit_copy, contents, control_store, working_state
 from calibrant.ports import message_source as sources
+from calibrant.registry import principals
 from calibrant.streams import channels, channels_file, declaration, yaml_file
-from calibrant.workflow import checkpoints, deliveries, ledger, partitions
+from calibrant.workflow import checkpoints, controlling, deliveries, ledger, partitions
 
 PROJECT: Final = "calibrant.d"
 STORE_VARIABLE: Final = "CALIBRANT_STORE"
@@ -243,6 +244,21 @@ class Project:
         # a log keeps its name when its key is changed
         origin = checkpoint.origin_of(key.public) if newest is None else checkpoint.parse(newest.note).origin
         return checkpoint.Signer(origin, key)
+
+
+def working(opened: ledger.Ledger) -> working_state.WorkingState:
+    """The working state, which lies in the store of the decisions."""
+    from calibrant.storage.control import store
+
+    assert isinstance(opened.store, store.SqlControlStore)
+    return opened.store
+
+
+def post(
+    found: Project, opened: ledger.Ledger, events: partitions.Store, *, by: principals.Principal
+) -> controlling.Post:  # fmt: skip
+    """Where a controller acts."""
+    return controlling.Post(opened, working(opened), found.contents(), events, found.key("artifacts"), by)
 
 
 _PURPOSES: Final[Mapping[str, trust.Purpose]] = {"artifacts": "artifact", "audit": "checkpoint"}

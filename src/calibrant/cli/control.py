@@ -16,6 +16,7 @@ from calibrant.cli import options
 if TYPE_CHECKING:
     from calibrant.ports.contents import Contents
     from calibrant.ports.control_store import ControlReader
+    from calibrant.ports.working_state import WorkingState
     from calibrant.registry.artifacts import Status
     from calibrant.registry.bindings import Binding
     from calibrant.registry.principals import Principal
@@ -51,6 +52,18 @@ class Desk:
     @property
     def reader(self) -> ControlReader:
         return self.ledger.reader
+
+    @property
+    def working(self) -> WorkingState:
+        from calibrant import wiring
+
+        return wiring.working(self.ledger)
+
+    def demand(self, action: str) -> None:
+        """ForbiddenError (CAL-901) for what changes nothing on record and is not for everybody."""
+        from calibrant.registry import policy
+
+        policy.demand(action, self.who.roles, who=self.who.name)
 
 
 @contextmanager

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from calibrant import errors
 from calibrant.ports import control_store, notifier, working_state
-from calibrant.slo import alerts, deliveries, inhibition, silences
+from calibrant.registry import principals
+from calibrant.slo import alerts, deliveries, inhibition, labels, silences
 from calibrant.streams import channels, declaration
 from calibrant.workflow import alerts as recorded
 
@@ -168,6 +169,27 @@ def _remember(state: working_state.WorkingState, name: str, delivery: deliveries
         return state.remember(KIND, name, delivery.to_body(), expected=expected).revision
     except errors.StoreError:
         return expected
+
+
+def probe(
+    office: Office, channel: str, *, now_us: int, by: principals.Principal
+) -> tuple[notifier.Outcome, ...]:  # fmt: skip
+    """Send a made-up ticket to one channel, and its end when it arrived: nothing of it is on record."""
+    declared = office.declared.named(channel)
+    said = {
+        "summary": f"a test by {by.name}: nothing is wrong, and nothing is to be done",
+        "runbook_url": "urn:calibrant:runbook:ChannelTest",
+    }
+    named = labels.Labels("ChannelTest", "ticket", "calibrant-test", "pipeline", slo=declared.name)
+    fired = alerts.Alert(named, "firing", 1, now_us, now_us, None, said, None)
+    outcomes: list[notifier.Outcome] = []
+    for one in (fired, replace(fired, status="resolved", ended_us=now_us)):
+        content = frozenset({deliveries.Told(one.fingerprint, 1, one.status)})
+        message = deliveries.Message(f"msg_{one.fingerprint}{now_us}{one.status}", content, now_us)
+        outcomes.append(_send(office, channel, named.group, message, [one], now_us))
+        if outcomes[-1].result != "delivered":
+            break
+    return tuple(outcomes)
 
 
 def log(state: working_state.WorkingState, stream: str) -> dict[str, deliveries.Delivery]:
