@@ -12,8 +12,9 @@ from calibrant.cli import console
 
 COMMANDS = (
     "check", "report", "recommend", "transform", "drift", "export", "demo",
-    "init", "lint", "ingest", "labels", "consume", "status", "label-tasks", "verify-summaries",
-    "people", "trust", "environment", "artifact", "approval", "binding", "rollout", "audit", "evidence",
+    "init", "lint", "ingest", "labels", "consume", "status", "diagnose", "explain", "label-tasks", "verify-summaries",
+    "people", "trust", "environment", "artifact", "approval", "binding", "run", "rollout",
+    "slo", "alert", "silence", "audit", "evidence",
     "backup", "restore", "doctor",
 )  # fmt: skip
 

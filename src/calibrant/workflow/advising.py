@@ -93,7 +93,10 @@ def advise_now(
     now_us: int,
     resamples: int | None = None,
 ) -> Advised:
-    """Look at the recent evidence of what serves, and say what to do. A candidate is fitted only when acting is due."""
+    """Look at the recent evidence of what serves, and say what to do.
+
+    A candidate is looked for only when acting is due, and not more often than changes may be made.
+    """
     policy = stream.policies.advice
     window = stream.policies.watch.window // contract.MICROSECOND
     recent = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=now_us - window, keep=store)
@@ -101,7 +104,9 @@ def advise_now(
     seen = reading.value if isinstance(reading, results.Estimate) and not recent.one_sided else None
     acting = hysteresis.read(watch.remembered.gate, seen, policy, now_us=now_us).acting
     fitted = candidate = None
-    if acting and labels_of(recent, stream).pairs >= LEAST_PAIRS and not recent.one_sided:
+    rested = watch.fitted_us is None or now_us - watch.fitted_us >= policy.cooldown // contract.MICROSECOND
+    if acting and rested and labels_of(recent, stream).pairs >= LEAST_PAIRS and not recent.one_sided:
+        watch = replace(watch, fitted_us=now_us)
         fitted = _fit(store, stream, policy, now_us=now_us, resamples=resamples)
     if fitted is not None and fitted.recommendation.action == "apply":
         candidate = _candidate(store, stream, now, fitted, now_us=now_us)

@@ -40,6 +40,7 @@ class Watch:
 
     Partitions that start before ``through_us`` have been taken. The monitors watch the rule with the digest
     ``champion`` (None: raw scores as they are) and begin anew when another one serves; ``names`` are their groups.
+    ``fitted_us`` is when a candidate was last looked for.
     """
 
     through_us: int | None
@@ -47,6 +48,7 @@ class Watch:
     names: tuple[str, ...]
     monitors: monitor.MonitorState
     remembered: memory.Memory = field(default_factory=memory.Memory)
+    fitted_us: int | None = None
 
     def to_body(self) -> dict[str, Any]:
         return {
@@ -55,6 +57,7 @@ class Watch:
             "names": list(self.names),
             "monitors": self.monitors.to_dict(),
             "remembered": self.remembered.to_dict(),
+            "fitted_us": self.fitted_us,
         }
 
     @classmethod
@@ -65,6 +68,7 @@ class Watch:
             tuple(found["names"]),
             monitor.MonitorState.from_dict(found["monitors"]),
             memory.Memory.from_dict(found["remembered"]),
+            found["fitted_us"],
         )
 
 
