@@ -52,10 +52,11 @@ types: $(VENV)/.has-dev  ## mypy --strict
 contracts: $(VENV)/.has-dev  ## which room may import which
 	$(BIN)/lint-imports
 
-pages: $(VENV)/.has-dev  ## write docs/errors.md, docs/cli.md and the table of roles from the source
+pages: $(VENV)/.has-dev  ## write docs/errors.md, docs/cli.md, docs/runbooks and the table of roles from the source
 	$(BIN)/python docs/errors_page.py
 	$(BIN)/python docs/cli_page.py
 	$(BIN)/python docs/registry_page.py
+	$(BIN)/python docs/runbooks_page.py
 
 docs: $(VENV)/.has-dev  ## build the documentation into site/, warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from calibrant.cli import error_sites
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = re.compile(r"CAL-\d{3}")
 FAMILIES = {
     "1": ("Sources", "A file or stream that cannot be read."),
     "2": ("Columns", "A column that is missing, doubled or of the wrong type."),
@@ -38,52 +35,7 @@ Codes never change their meaning. An ellipsis (…) stands for what depends on t
 """
 
 
-class Site(NamedTuple):
-    """One place where a code is raised: what it says, as far as the source tells."""
-
-    what: str
-    cause: str
-    fix: str
-
-
-def text(node: ast.expr | None) -> str:
-    """A literal message, with … for whatever is computed."""
-    match node:
-        case ast.Constant(value=str(value)):
-            return value
-        case ast.JoinedStr(values=values):
-            return "".join(text(value) for value in values)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return text(left) + text(right)
-        case _:
-            return "…"
-
-
-def sites(source: Path) -> dict[str, list[Site]]:
-    """All places, by code, in the order of files and lines."""
-    found: dict[str, list[Site]] = defaultdict(list)
-    for path in sorted(source.rglob("*.py")):
-        for code, call in calls(ast.parse(path.read_text(encoding="utf-8"))):
-            named = {keyword.arg: keyword.value for keyword in call.keywords}
-            what = text(call.args[1]) if len(call.args) > 1 else "…"
-            site = Site(what, text(named.get("cause")), text(named.get("fix")))
-            if site not in found[code]:
-                found[code].append(site)
-    return found
-
-
-def calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args and is_code(node.args[0]):
-            yield ast.literal_eval(node.args[0]), node
-
-
-def is_code(node: ast.AST) -> bool:
-    """Whether this is a code as a whole, not one that a text mentions."""
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value) is not None
-
-
-def render(found: dict[str, list[Site]]) -> str:
+def render(found: dict[str, list[error_sites.Site]]) -> str:
     parts = [INTRODUCTION]
     for digit, (title, sentence) in FAMILIES.items():
         codes = [code for code in sorted(found) if code[4] == digit]
@@ -93,7 +45,7 @@ def render(found: dict[str, list[Site]]) -> str:
     return "\n".join(parts)
 
 
-def entry(code: str, places: list[Site]) -> str:
+def entry(code: str, places: list[error_sites.Site]) -> str:
     lines = [f"### {code}", ""]
     for site in places:
         lines.append(f"**{plain(site.what)}**")
@@ -109,6 +61,6 @@ def plain(message: str) -> str:
 
 
 if __name__ == "__main__":
-    found = sites(ROOT / "src" / "calibrant")
+    found = error_sites.sites()
     (ROOT / "docs" / "errors.md").write_text(render(found), encoding="utf-8")
     sys.stdout.write(f"docs/errors.md: {len(found)} codes\n")

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+from calibrant.cli import error_sites
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(
@@ -148,7 +150,14 @@ def test_errors_page_is_what_the_source_says() -> None:
     """docs/errors.md is written by `make pages`."""
     page = runpy.run_path(str(ROOT / "docs" / "errors_page.py"))
     written = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-    assert written == page["render"](page["sites"](ROOT / "src" / "calibrant")), "run `make pages`"
+    assert written == page["render"](error_sites.sites()), "run `make pages`"
+
+
+def test_runbooks_are_what_the_catalogue_says() -> None:
+    """docs/runbooks is written by `make pages`, and every page is in the navigation."""
+    written = runpy.run_path(str(ROOT / "docs" / "runbooks_page.py"))["pages"]()
+    found = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "runbooks").iterdir()}
+    assert found == written, "run `make pages`"
 
 
 def test_the_table_of_roles_is_what_the_policy_says() -> None:

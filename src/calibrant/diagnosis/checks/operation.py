@@ -170,7 +170,7 @@ CHECKS: Final = (
         "operation",
         "note",
         "Whoever acts on a score wants to know how sure it is and what changed.",
-        "Show intervals with scores, and let calibrant explain-decision answer for single ones.",
+        "Show intervals with scores, and what served when, on whose word: calibrant binding history.",
         asks="Can somebody who acts on a score find out why it is what it is?",
     ),
     Check(
@@ -180,7 +180,7 @@ CHECKS: Final = (
         "operation",
         "note",
         "A review that knows neither the map nor the labels of that hour blames the model.",
-        "Begin with calibrant incident: it recomputes the numbers of that time from the events.",
+        "Ask for what was bound and known then: calibrant binding history, and calibrant check --as-of.",
         asks="Did the last review name the artifact, the label completeness and the evidence of that hour?",
     ),
     Check(
@@ -190,7 +190,7 @@ CHECKS: Final = (
         "operation",
         "note",
         "Probes and rehearsals show what a watch misses, while it costs nothing.",
-        "Replay real events with injected faults once a quarter: calibrant gameday.",
+        "Replay real events with injected faults once a quarter, and write down what was noticed when.",
         asks="When was the last game day, and what did it find?",
     ),
     Check(

@@ -112,7 +112,7 @@ CHECKS: Final = (
         "changes",
         "note",
         "A gate with an absolute number fails when the data move, whatever the candidate did.",
-        "Compare the candidate with what serves now, with a margin: calibrant gate.",
+        "Compare the candidate with what serves now on the same rows, with a margin.",
         asks="Does the build compare a candidate with the champion, with a tolerance, and not with a fixed number?",
     ),
 )
