@@ -248,10 +248,15 @@ class Project:
 
 def working(opened: ledger.Ledger) -> working_state.WorkingState:
     """The working state, which lies in the store of the decisions."""
+    return state_of(opened.store)
+
+
+def state_of(opened: control_store.ControlStore) -> working_state.WorkingState:
+    """The working state of a control store."""
     from calibrant.storage.control import store
 
-    assert isinstance(opened.store, store.SqlControlStore)
-    return opened.store
+    assert isinstance(opened, store.SqlControlStore)
+    return opened
 
 
 def post(

@@ -13,7 +13,7 @@ from calibrant.cli import console
 COMMANDS = (
     "check", "report", "recommend", "transform", "drift", "export", "demo",
     "init", "lint", "ingest", "labels", "consume", "status", "diagnose", "explain", "label-tasks", "verify-summaries",
-    "people", "trust", "environment", "artifact", "approval", "binding", "run", "rollout",
+    "people", "trust", "environment", "artifact", "approval", "binding", "run", "watch", "rollout",
     "slo", "alert", "silence", "audit", "evidence",
     "backup", "restore", "doctor",
 )  # fmt: skip
