@@ -302,3 +302,24 @@ def test_bodies_survive_the_trip(world) -> None:
         again = states.of_body(json.loads(canonical.dumps(dict(one.body))))
         assert again == state
         assert again.to_body() == one.body
+
+
+@pytest.mark.parametrize("phase", ["progressing", "baking", "completed"])
+def test_rolling_the_binding_back_by_hand_is_exact(world, phase: states.Phase) -> None:
+    """``binding rollback`` leads to before the rollout, not to one of its steps; another shadow comes back with it."""
+    world.apply(
+        bindings.shadow(
+            world.get("binding", TARGET), artifact=world.the("artifact", "fraud@3"), stream="fraud",
+            environment="production", now_us=world.now,
+        )
+    )  # fmt: skip
+    before = world.binding
+    world.start("fraud@2")
+    world.until("shadowing")
+    assert slots(world)[2] == "fraud@2"
+    world.until(phase)
+    assert slots(world)[2] == "fraud@3"
+    world.apply(bindings.rollback(world.the("binding", TARGET), history=world.history("binding", TARGET)))
+    assert world.binding == before
+    expected = "completed" if phase == "completed" else "rolled_back"
+    assert world.looks().phase == expected
