@@ -21,12 +21,12 @@ def test_every_action_has_a_rule_and_every_rule_an_action() -> None:
 def test_every_action_in_the_source_is_declared() -> None:
     """Whatever the rules ask for, as they are written, is in the table."""
     said = set()
-    for room in ("registry", "rollout", "workflow", "cli", "wiring.py"):
+    for room in ("registry", "advice", "rollout", "slo", "workflow", "cli", "wiring.py"):
         place = Path(calibrant.__file__).parent / room
         for path in [place] if place.is_file() else place.rglob("*.py"):
             said |= set(re.findall(
-                r'"((?:approval|artifact|audit|binding|environment|events|evidence|key|labels|people|principal|registry'
-                r'|rollout|trust|words)\.[a-z]+)"', path.read_text()))  # fmt: skip
+                r'"((?:alert|approval|artifact|audit|binding|environment|events|evidence|key|labels|objective|people|principal'
+                r'|registry|rollout|silence|trust|words)\.[a-z]+)"', path.read_text()))  # fmt: skip
     files = {one for one in said if one.endswith((".key", ".json", ".html", ".sqlite", ".zip"))}
     assert said - files - set(policy.ACTIONS) == set()
 

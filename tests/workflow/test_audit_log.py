@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from calibrant import errors, registry
+from calibrant import advice, errors, registry, rollout, slo
 from calibrant.artifacts import keys
 from calibrant.audit import checkpoint, proof_file, tree, verification
 from calibrant.calibrators import canonical
@@ -24,7 +24,7 @@ from calibrant.registry import principals, resources
 from calibrant.storage.audit_copy import folder
 from calibrant.storage.control import sqlite
 from calibrant.testing import clocks
-from calibrant.workflow import audit_log, ledger, people
+from calibrant.workflow import audit_log, ledger, objectives, people
 
 ADMIN = principals.Principal("alice", "person", None, frozenset({"admin"}))
 KEY = keys.generate()
@@ -334,9 +334,11 @@ def test_lines(honest: Place) -> None:
 
 
 def test_every_kind_is_looked_for() -> None:
-    """A kind of resource that the registry declares is compared although no entry tells of one."""
+    """A kind of resource that a room of rules declares is compared although no entry tells of one."""
     found = [
-        importlib.import_module(one.name) for one in pkgutil.iter_modules(registry.__path__, "calibrant.registry.")
+        importlib.import_module(one.name)
+        for room in (advice, registry, rollout, slo)
+        for one in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
     ]
-    declared = {one.KIND for one in found if hasattr(one, "KIND")} | {people.INSTALLATION}
+    declared = {one.KIND for one in found if hasattr(one, "KIND")} | {people.INSTALLATION, objectives.KIND}
     assert declared == set(audit_log.KINDS)

@@ -15,7 +15,8 @@ from calibrant.registry import resources
 
 #: Every kind of resource: one that no entry tells of is looked for too.
 KINDS: Final = (
-    "approval", "artifact", "binding", "environment", "erasure", "installation", "key", "principal", "trust",
+    "alert", "approval", "artifact", "binding", "environment", "erasure", "installation", "key", "objective",
+    "principal", "recommendation", "rollout", "silence", "trust",
 )  # fmt: skip
 
 
