@@ -173,6 +173,7 @@ def rollback(
     history: Sequence[resources.Resource],
     unfit: Collection[str] = (),
     reason: str | None = None,
+    rests_on: tuple[str, ...] = (),
 ) -> resources.Command:
     """Restore exactly the content from before the last promotion; ``history`` holds all revisions of the binding.
 
@@ -188,7 +189,7 @@ def rollback(
             fix="promote another artifact, or revoke the one that hurts",
         )
     after = _newest_fit(_at(history, former), history, unfit)
-    change = resources.Change(KIND, found.name, found.revision, after.to_body(), "binding.rollback", reason)
+    change = resources.Change(KIND, found.name, found.revision, after.to_body(), "binding.rollback", reason, rests_on)
     return resources.Command((change,))
 
 

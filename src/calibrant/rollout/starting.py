@@ -17,8 +17,12 @@ def start(
     now_us: int,
     override: bool = False,
     reason: str | None = None,
+    rests_on: tuple[str, ...] = (),
 ) -> resources.Command:
-    """Begin to roll an artifact out. ``override``: a person takes up what cools down or is latched."""
+    """Begin to roll an artifact out. ``override``: a person takes up what cools down or is latched.
+
+    ``rests_on`` are digests of what it was decided on, beside the artifact and its evidence.
+    """
     status = artifacts.demand_servable(artifact, now_us=now_us)
     target = bindings.name(status.stream, environment.name)
     before = None if found is None else states.read(found)
@@ -40,7 +44,7 @@ def start(
         entered_us=now_us,
         setbacks=remembered,
     )
-    evidence = tuple(one for one in (status.digest, status.evidence) if one)
+    evidence = tuple(one for one in (status.digest, status.evidence, *rests_on) if one)
     change = resources.Change(
         states.KIND,
         target,

@@ -19,6 +19,7 @@ from calibrant.registry import bindings, principals
 from calibrant.rollout import plans, readings, states
 from calibrant.streams import declaration, freezes
 from calibrant.workflow import (
+    advice_record,
     advising,
     artifact_files,
     fitted_artifacts,
@@ -169,8 +170,9 @@ def _act(
     if not told.ready or stream.policies.advice.mode == "manual":
         return None
     target = bindings.name(stream.name, environment)
+    rests_on = (post.contents.put(advice_record.dumps(advised, stream, environment, now_us=now_us)),)
     if told.action == "roll_back":
-        promotions.rollback(post.ledger, target, by=post.by, reason=" ".join(told.reasons))
+        promotions.rollback(post.ledger, target, by=post.by, reason=" ".join(told.reasons), rests_on=rests_on)
         return f"rolled back: {told.reasons[0]}"
     if advised.fitted is None or advised.candidate is None:
         return None
@@ -180,7 +182,7 @@ def _act(
     try:
         rollouts.start(
             post.ledger, post.contents, name, environment, plan=plans.of(stream.policies), by=post.by, now_us=now_us,
-            reason=" ".join(told.reasons),
+            reason=" ".join(told.reasons), rests_on=rests_on,
         )  # fmt: skip
     except errors.RefusedError as refused:
         return f"{name} was not rolled out: {refused.what}"

@@ -141,14 +141,19 @@ def shadow(
 
 
 def rollback(
-    ledger: ledgers.Ledger, target: str, *, by: principals.Principal, reason: str | None = None
-) -> Bound:  # fmt: skip
+    ledger: ledgers.Ledger,
+    target: str,
+    *,
+    by: principals.Principal,
+    reason: str | None = None,
+    rests_on: tuple[str, ...] = (),
+) -> Bound:
     """Restore what was bound before the last promotion. Asks no metric, no approver and no artifact's bytes."""
     reader = ledger.reader
     found = _the(reader, bindings.KIND, target)
     known = _artifacts(reader, target)
     command = bindings.rollback(
-        found, history=reader.history(bindings.KIND, target), unfit=_revoked(known), reason=reason
+        found, history=reader.history(bindings.KIND, target), unfit=_revoked(known), reason=reason, rests_on=rests_on
     )  # fmt: skip
     ledger.execute(by, resources.Command(command.changes, _as_read(command.changes, known)))
     return bound(reader, target)

@@ -46,8 +46,12 @@ def start(
     now_us: int,
     override: bool = False,
     reason: str | None = None,
+    rests_on: tuple[str, ...] = (),
 ) -> Told:
-    """Begin to roll an artifact out, after verifying its bytes; nothing is bound before a controller looks."""
+    """Begin to roll an artifact out, after verifying its bytes; nothing is bound before a controller looks.
+
+    ``rests_on`` are digests of what it was decided on, beside the artifact and its evidence.
+    """
     reader = ledger.reader
     found = refusals.present(reader.get(artifacts.KIND, artifact), kind=artifacts.KIND, name=artifact)
     status = artifacts.demand_servable(found, now_us=now_us)
@@ -58,7 +62,7 @@ def start(
         _demand_reason(reason)
     command = starting.start(
         reader.get(states.KIND, target), artifact=found, binding=reader.get(bindings.KIND, target), environment=where,
-        plan=plan, now_us=now_us, override=override, reason=reason,
+        plan=plan, now_us=now_us, override=override, reason=reason, rests_on=rests_on,
     )  # fmt: skip
     ledger.execute(by, command)
     return get(reader, target)
