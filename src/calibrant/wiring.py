@@ -259,6 +259,14 @@ def state_of(opened: control_store.ControlStore) -> working_state.WorkingState:
     return opened
 
 
+def working_reader(opened: control_store.ControlReader) -> working_state.WorkingReader:
+    """The same for reading."""
+    from calibrant.storage.control import store
+
+    assert isinstance(opened, store.SqlControlReads)
+    return opened
+
+
 def post(
     found: Project, opened: ledger.Ledger, events: partitions.Store, *, by: principals.Principal
 ) -> controlling.Post:  # fmt: skip

@@ -282,10 +282,11 @@ CHANGED: dict[str, Change] = {
     "CHK-609": events_with(arms=(facts.Arm("canary", 50, {}), facts.Arm("control", 50, {})), in_both_arms=1),
     "CHK-610": steps(*(step(40 - 5 * day, by_person=True) for day in range(7))),
     "CHK-611": seen_in(stream=policy(mode="auto", cooldown=timedelta(minutes=5))),
-    "CHK-612": lambda healthy: dataclasses.replace(
-        healthy,
-        history=history(steps=tuple(step(day) for day in (20, 15, 10, 5))),
-        watching=facts.Watching(NOW_US, NOW_US, tuple(NOW_US - day * DAY_US + 60_000_000 for day in (20, 15, 10, 5))),
+    "CHK-612": seen_in(
+        history=history(
+            steps=tuple(step(day) for day in (20, 15, 10, 5)),
+            fired_us=tuple(NOW_US - day * DAY_US + 60_000_000 for day in (20, 15, 10, 5)),
+        )
     ),
     "CHK-701": seen_in(watching=facts.Watching(NOW_US, NOW_US - DAY_US)),
     "CHK-702": seen_in(stream=dataclasses.replace(STREAM, retention=timedelta(days=30))),

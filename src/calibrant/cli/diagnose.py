@@ -49,6 +49,7 @@ def command(stream: str, environment: str, store: str | None, as_json: bool) -> 
             now_us=wiring.clock().now_us(),
             control=control,
             kept=project.contents(),
+            state=None if control is None else wiring.working_reader(control),
             environment=environment,
         )
     if as_json:

@@ -127,7 +127,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the registry recorded of one environment. ``uncovered`` entries of the log have no checkpoint yet."""
+    """What the registry recorded of one environment.
+
+    ``uncovered`` entries of the log have no checkpoint yet. ``fired_us`` are the times at which alerts began to fire.
+    """
 
     now_us: int
     champion: Champion | None = None
@@ -136,15 +139,15 @@ class History:
     approvals: int | None = None
     uncovered: int = 0
     uncovered_since_us: int | None = None
+    fired_us: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """When the stream was last looked at by itself, and when its alerts began to fire."""
+    """When a look of a controller at the stream last came to its end; None if none ever did."""
 
     now_us: int
     looked_us: int | None
-    fired_us: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ class Working:
     body: Mapping[str, Any]
 
 
-class WorkingState(Protocol):
-    """Keeps pieces of state by kind and name."""
+class WorkingReader(Protocol):
+    """Reads pieces of state by kind and name."""
 
     def recall(self, kind: str, name: str) -> Working | None:
         """What is kept; None when nothing is."""
@@ -33,6 +33,10 @@ class WorkingState(Protocol):
     def recall_all(self, kind: str, *, prefix: str = "") -> tuple[Working, ...]:
         """All of a kind, by name."""
         ...
+
+
+class WorkingState(WorkingReader, Protocol):
+    """Keeps pieces of state by kind and name."""
 
     def remember(self, kind: str, name: str, body: Mapping[str, Any], *, expected: int) -> Working:
         """Replace revision ``expected`` (0: nothing) by ``body``; ConflictError (CAL-914) if another one is there."""

@@ -15,11 +15,12 @@ from calibrant.advice import effects
 from calibrant.calibrators import identity, kinds
 from calibrant.diagnosis import catalogue, causes, facts
 from calibrant.evidence import drift, measurement, verdict
-from calibrant.ports import contents, control_store
+from calibrant.ports import contents, control_store, working_state
+from calibrant.registry import bindings
 from calibrant.stats import auc, classification, results
 from calibrant.stats import cohorts as stacked
 from calibrant.streams import declaration
-from calibrant.workflow import evidence_of_stream, facts_of_events, facts_of_history, partitions
+from calibrant.workflow import evidence_of_stream, facts_of_events, facts_of_history, leases, partitions
 
 SCHEMA: Final = "calibrant.diagnosis/1"
 #: Parts of the window that are looked at by themselves.
@@ -61,11 +62,14 @@ def diagnose(
     now_us: int,
     control: control_store.ControlReader | None = None,
     kept: contents.Contents | None = None,
+    state: working_state.WorkingReader | None = None,
     environment: str = "production",
-    watching: facts.Watching | None = None,
 ) -> Diagnosis:
-    """Look at a stream as it is now. Without ``control`` nothing was decided yet: the raw scores act."""
-    found = gather(store, stream, now_us=now_us, control=control, kept=kept, environment=environment, watching=watching)
+    """Look at a stream as it is now. Without ``control`` nothing was decided yet: the raw scores act.
+
+    ``state`` tells when a controller looked last; without it nobody was meant to.
+    """
+    found = gather(store, stream, now_us=now_us, control=control, kept=kept, state=state, environment=environment)
     start_us, end_us = window(stream, now_us)
     looked = catalogue.look(found)
     judged = None if found.evidence is None else found.evidence.served.verdict
@@ -86,8 +90,8 @@ def gather(
     now_us: int,
     control: control_store.ControlReader | None = None,
     kept: contents.Contents | None = None,
+    state: working_state.WorkingReader | None = None,
     environment: str = "production",
-    watching: facts.Watching | None = None,
     resamples: int = measurement.RESAMPLES,
 ) -> facts.Facts:
     """Everything that the checks look at; a section without data is left out, never made up."""
@@ -95,6 +99,10 @@ def gather(
     history, rule = facts.History(now_us), None
     if control is not None and kept is not None:
         history, rule = facts_of_history.gather(control, kept, stream, environment, now_us=now_us)
+    watching = None
+    if state is not None:
+        looked_us = leases.last_done(state, bindings.name(stream.name, environment))
+        watching = facts.Watching(now_us, looked_us)
     recent = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=start_us, end_us=end_us)
     events = facts_of_events.gather(store, stream, recent, start_us=start_us, end_us=end_us, now_us=now_us)
     evidence = compared = None

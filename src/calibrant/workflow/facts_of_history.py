@@ -11,6 +11,7 @@ from calibrant.calibrators import by_cohort, kinds
 from calibrant.diagnosis import facts
 from calibrant.ports import contents, control_store
 from calibrant.registry import artifacts, bindings, environments, principals
+from calibrant.slo import alerts
 from calibrant.streams import declaration
 from calibrant.workflow import history
 
@@ -40,6 +41,7 @@ def gather(
             approvals=None if place is None or place.body is None else environments.approvals(place),
             uncovered=uncovered,
             uncovered_since_us=since_us,
+            fired_us=_fired(state, stream.name),
         )
     return recorded, None if champion is None else documents[champion.artifact].calibrator
 
@@ -116,6 +118,17 @@ def _steps(
 def _is_person(reader: control_store.ControlReader, actor: str) -> bool:
     found = reader.get(principals.KIND, actor)
     return found is None or found.body is None or principals.read(found).type == "person"
+
+
+def _fired(reader: control_store.ControlReader, stream: str) -> tuple[int, ...]:
+    """When alerts of the stream began to fire, each time that they did."""
+    every = (
+        alerts.from_body(revision.body)
+        for one in reader.browse(alerts.KIND, prefix=f"{stream}/")
+        for revision in reader.history(alerts.KIND, one.name)
+        if revision.body is not None
+    )
+    return tuple(sorted({one.fired_us for one in every}))
 
 
 def _uncovered(reader: control_store.ControlReader) -> tuple[int, int | None]:

@@ -21,12 +21,13 @@ LASTS_US: Final = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What a holder knows of its lease."""
+    """What a holder knows of its lease; ``taken_us`` is when it took or renewed it."""
 
     name: str
     holder: str
     revision: int
     expires_us: int
+    taken_us: int
 
     def requirement(self) -> resources.Requirement:
         """What every command under this lease requires."""
@@ -43,17 +44,29 @@ def take(
     expires_us = now_us + lasts_us
     expected = 0 if found is None else found.revision
     try:
-        kept = state.remember(KIND, name, {"holder": holder, "expires_us": expires_us}, expected=expected)
+        body = {"holder": holder, "expires_us": expires_us, "done_us": _done(found)}
+        kept = state.remember(KIND, name, body, expected=expected)
     except errors.ConflictError:
         # somebody was quicker by a moment
         return None
-    return Lease(name, holder, kept.revision, expires_us)
+    return Lease(name, holder, kept.revision, expires_us, now_us)
 
 
 def release(state: working_state.WorkingState, lease: Lease) -> bool:
     """Give a lease back, so that nobody waits for its end; False when it was lost before."""
     try:
-        state.remember(KIND, lease.name, {"holder": None, "expires_us": 0}, expected=lease.revision)
+        body = {"holder": None, "expires_us": 0, "done_us": lease.taken_us}
+        state.remember(KIND, lease.name, body, expected=lease.revision)
     except errors.ConflictError:
         return False
     return True
+
+
+def last_done(state: working_state.WorkingReader, name: str) -> int | None:
+    """When whoever gave the lease back last had taken it: the beginning of the last look that came to its end."""
+    return _done(state.recall(KIND, name))
+
+
+def _done(found: working_state.Working | None) -> int | None:
+    done: int | None = None if found is None else found.body.get("done_us")
+    return done

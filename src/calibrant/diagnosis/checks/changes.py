@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from calibrant.diagnosis.check import Check, Seen, saw, share
-from calibrant.diagnosis.facts import History, Step, Watching
+from calibrant.diagnosis.facts import History, Step
 from calibrant.streams.declaration import Stream
 
 _US: Final = timedelta(microseconds=1)
@@ -111,15 +111,15 @@ def unlimited(stream: Stream) -> Seen | None:
     return saw(f"the loop acts by itself, and these hold it back little: {', '.join(wide)}", limits=len(wide))
 
 
-def at_deploys(history: History, watching: Watching) -> Seen | None:
+def at_deploys(history: History) -> Seen | None:
     moments = [one.at_us for one in history.steps]
-    near = sum(any(0 <= fired - at < _HOUR_US for at in moments) for fired in watching.fired_us)
-    if len(watching.fired_us) < 4 or share(near, len(watching.fired_us)) < 0.5:
+    near = sum(any(0 <= fired - at < _HOUR_US for at in moments) for fired in history.fired_us)
+    if len(history.fired_us) < 4 or share(near, len(history.fired_us)) < 0.5:
         return None
     return saw(
-        f"{near} of {len(watching.fired_us)} alerts began within an hour after a change",
+        f"{near} of {len(history.fired_us)} alerts began within an hour after a change",
         near=near,
-        alerts=len(watching.fired_us),
+        alerts=len(history.fired_us),
     )
 
 
@@ -220,7 +220,7 @@ CHECKS: Final = (
         "note",
         "Levels are compared across the change, and alerts fire on what everybody expects.",
         "Declare a silence for the window of the change, or a longer policies.alerts.after.",
-        ("history", "watching"),
+        ("history",),
         at_deploys,
     ),
 )
