@@ -50,7 +50,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one look found and did, for people: one sentence for each thing."""
+    """What one look found and did, for people: one sentence for each thing; ``pages`` wake somebody up."""
 
     stream: str
     at_us: int
@@ -58,6 +58,7 @@ class Seen:
     alarms: tuple[watching.Alarm, ...]
     no_data: bool
     done: tuple[str, ...] = field(default=())
+    pages: tuple[str, ...] = field(default=())
 
 
 def look(
@@ -69,10 +70,12 @@ def look(
     serving = advising.serving(post.ledger.reader, post.contents, stream, environment)
     watch, revision = _watched(post, stream, serving, now_us)
     done: list[str] = []
+    pages: tuple[str, ...] = ()
     running = _rollout(post, target)
     if running is not None and running.state.running:
         told = _carry_on(post, stream, running, now_us, no_data=signs.no_data)
         done += _said(running, told)
+        pages = told.pages
         watch = _remember(watch, running, told, now_us)
     elif not signs.no_data:
         moved = following.step(
@@ -98,6 +101,7 @@ def look(
         watching.alarms(watch, stream),
         signs.no_data,
         tuple(done),
+        pages,
     )
 
 
@@ -122,21 +126,26 @@ def _carry_on(
     state = running.state
     given: tuple[readings.Reading, ...] = ()
     if state.phase in ("shadowing", "progressing", "baking") and not no_data:
-        reader = post.ledger.reader
-        incumbent = (
-            effects.Rule(identity.Identity(stream.scale))
-            if state.incumbent is None
-            else advising.rule_of(reader, post.contents, state.incumbent)
-        )
-        candidate = advising.rule_of(reader, post.contents, state.candidate)
-        given = guarding.read(
-            post.events, stream, state, incumbent=incumbent, candidate=candidate, now_us=now_us
-        )  # fmt: skip
+        given = _read(post, stream, state, now_us)
     frozen = freezes.holding(stream.policies.advice.freezes, now_us)
     return rollouts.look(
         post.ledger, post.contents, state.target, by=post.by, now_us=now_us, given=given,
         freeze=None if frozen is None else frozen[0],
     )  # fmt: skip
+
+
+def _read(post: Post, stream: declaration.Stream, state: states.Rollout, now_us: int) -> tuple[readings.Reading, ...]:
+    """What the guards say; a map that cannot be read is an error of the guard, and the deadline goes on."""
+    reader = post.ledger.reader
+    try:
+        candidate = advising.rule_of(reader, post.contents, state.candidate)
+        incumbent = effects.Rule(identity.Identity(stream.scale))
+        if state.incumbent is not None:
+            incumbent = advising.rule_of(reader, post.contents, state.incumbent)
+    except (errors.ArtifactError, errors.StoreError, errors.UsageError) as unread:
+        broken = readings.Reading("paired_loss", "matured", "error", 0, now_us, state.stage, cause=unread.what)
+        return (broken,)
+    return guarding.read(post.events, stream, state, incumbent=incumbent, candidate=candidate, now_us=now_us)
 
 
 def _said(before: rollouts.Told, after: rollouts.Told) -> Sequence[str]:
@@ -187,6 +196,16 @@ def _act(
     except errors.RefusedError as refused:
         return f"{name} was not rolled out: {refused.what}"
     return f"began to roll out {name}: {told.reasons[0]}"
+
+
+def _take_back(post: Post, target: str, reasons: Sequence[str], now_us: int) -> None:
+    """Undo the last promotion; where a rollout made it, the rollout remembers the setback."""
+    reason, running = " ".join(reasons), _rollout(post, target)
+    champion = bindings.read(post.ledger.reader.get(bindings.KIND, target)).champion
+    if running is not None and (running.state.phase, running.state.candidate) == ("completed", champion):
+        rollouts.say(post.ledger, target, "rollback", by=post.by, now_us=now_us, reason=reason)
+    else:
+        promotions.rollback(post.ledger, target, by=post.by, reason=reason)
 
 
 def _draft(post: Post, stream: declaration.Stream, advised: advising.Advised, now_us: int) -> str:
