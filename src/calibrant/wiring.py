@@ -153,12 +153,12 @@ class Project:
                 found[one.name] = senders.notifier_of(one, environ=environ)
             except errors.UsageError as error:
                 broken[one.name] = f"{error.code}: {error.cause}"
+        lapsing = frozenset(one.name for one in declared.channels if one.type == "alertmanager")
         repeats = {
-            one.name: alertmanager.REPEAT_US if one.repeat is None else one.repeat // timedelta(microseconds=1)
-            for one in declared.channels
-            if one.repeat is not None or one.type == "alertmanager"
+            one.name: one.repeat // timedelta(microseconds=1) for one in declared.channels if one.repeat is not None
         }
-        return deliveries.Office(declared, found, repeats, broken)
+        repeats |= {name: min(repeats.get(name, alertmanager.REPEAT_US), alertmanager.REPEAT_US) for name in lapsing}
+        return deliveries.Office(declared, found, repeats, broken, lapsing)
 
     def checkpoints(self) -> checkpoints.FolderOfCheckpoints:
         """How far unfinished ingests are."""

@@ -177,3 +177,15 @@ def test_secrets_come_from_the_environment_or_a_closed_file(tmp_path: Path) -> N
     secret.chmod(0o640)
     assert set(wiring.project(str(folder)).office().notifiers) == {"hook", "gone"}
     assert office.repeats_us == {}
+
+
+def test_a_spent_budget_keeps_rollouts_and_an_override_with_a_reason_does_not(drifting: Any) -> None:
+    """What is on record decides: nothing before the assessment, refused after it, overridden on record."""
+    drifting.signed(1)
+    drifting.run("slo", "fraud", "--alert", by="otto")
+    refused = drifting.run("rollout", "start", "fraud@1", "production", by="otto")
+    assert (refused.code, refused.refusal) == (2, "CAL-990")
+    drifting.hire("chief", "operator", "approver")
+    reason = ("--override", "--reason", "it repairs the drift")
+    assert drifting.run("rollout", "start", "fraud@1", "production", *reason, by="chief").code == 0
+    assert drifting.run("rollout", "rollback", "fraud/production", by="otto").code == 0

@@ -259,6 +259,33 @@ def test_labels_that_do_not_arrive_explain_the_burn(desk: Desk) -> None:
     ]  # fmt: skip
 
 
+def test_what_is_looked_after_or_silenced_is_not_repeated_except_where_silence_is_an_end(desk: Desk) -> None:
+    """An Alertmanager would call it resolved; people would be told again and again."""
+    hour = 60 * MINUTE
+    office = deliveries.Office(
+        desk.declared,
+        {"oncall": desk.oncall, "team": desk.team},
+        {"oncall": hour, "team": hour},
+        {},
+        frozenset({"team"}),
+    )
+    desk.observe("bad")
+    (alert,) = desk.observe("bad", minutes=6).changed
+
+    def after_an_hour() -> list[str]:
+        desk.clock.advance(seconds=3_600)
+        now_us = desk.clock.now_us()
+        return [one.channel for one in deliveries.deliver(desk.store, desk.store, FRAUD, office, now_us=now_us)]
+
+    assert after_an_hour() == after_an_hour() == ["oncall", "team"]
+    recorded.acknowledge(desk.ledger, alerts.name(alert.labels), by=OTTO)
+    assert after_an_hour() == ["team"]
+    desk.observe("good", minutes=1)
+    desk.observe("good", minutes=16)
+    assert after_an_hour() == ["oncall", "team"]
+    assert after_an_hour() == []
+
+
 def test_acknowledging(desk: Desk) -> None:
     """On record, by name."""
     desk.observe("bad")

@@ -161,18 +161,17 @@ def _state(spent: float, burning: Condition, covered: Condition) -> State:
     return "healthy" if covered == "good" else "insufficient_data"
 
 
-def demand(found: Iterable[Status], action: str, *, repairs: bool = False) -> None:
-    """RefusedError (CAL-990) for starting a rollout on an exhausted budget. Nothing ever keeps a rollback.
+def demand(spent: Sequence[str], action: str, *, repairs: bool = False) -> None:
+    """RefusedError (CAL-990) for starting a rollout while the budget of somebody is used up. Nothing keeps a rollback.
 
     ``repairs`` is said of a candidate that was proposed because of this very burn: without it the budget would keep the
     stream as broken as it is.
     """
-    spent = [one for one in found if one.state == "exhausted"]
     if action != "rollout.start" or repairs or not spent:
         return
     raise errors.RefusedError(
         "CAL-990",
         "the error budget is used up",
-        cause=", ".join(f"{one.name}: {one.period.bad} bad slices, {one.spent:.0%} of the budget" for one in spent[:5]),
-        fix="wait until the budget has recovered, or roll out what repairs the calibration",
+        cause="that of " + ", ".join(spent[:5]) + (" and others" if len(spent) > 5 else ""),
+        fix="look at it: calibrant slo; wait until it has recovered, or override with a reason if this repairs it",
     )

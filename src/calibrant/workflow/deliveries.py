@@ -23,12 +23,16 @@ KIND: Final = "delivery"
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The declared channels, and by name what sends to each of them, how often it is told again, why it cannot be."""
+    """The declared channels, and by name what sends to each of them, how often it is told again, why it cannot be.
+
+    ``lapsing`` are those that take silence for an end: they are told again whatever is known of an alert.
+    """
 
     declared: channels.Channels
     notifiers: Mapping[str, notifier.Notifier]
     repeats_us: Mapping[str, int]
     broken: Mapping[str, str]
+    lapsing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,10 @@ def _round(
     name = f"{group}|{channel}"
     kept, before = _recall(state, name)
     content = deliveries.wanted(before, members, hidden=hidden.keys())
-    looked_after = all(one.acknowledged_by is not None for one in members if one.status == "firing")
-    repeat_us = None if looked_after else office.repeats_us.get(channel)
+    open_still = any(
+        one.status == "firing" and one.acknowledged_by is None and one.fingerprint not in hidden for one in members
+    )
+    repeat_us = office.repeats_us.get(channel) if open_still or channel in office.lapsing else None
     after = deliveries.plan(before, content, name=name, now_us=now_us, repeat_us=repeat_us)
     message = deliveries.due(after, now_us)
     revision = 0 if kept is None else kept.revision

@@ -14,7 +14,7 @@ import numpy as np
 
 from calibrant import errors
 from calibrant.joining import caps, contract, joined
-from calibrant.ports import event_log
+from calibrant.ports import control_store, event_log
 from calibrant.registry import resources
 from calibrant.slo import budgets, members
 from calibrant.slo import slices as sliced
@@ -232,3 +232,11 @@ def record(found: resources.Resource | None, assessed: Assessed) -> resources.Ch
             return None
     revision = resources.ABSENT if found is None else found.revision
     return resources.Change(KIND, assessed.stream, revision, assessed.to_dict(), "objective.record")
+
+
+def exhausted(reader: control_store.ControlReader, stream: str) -> tuple[str, ...]:
+    """Members whose budget is used up, as it was put on record last."""
+    found = reader.get(KIND, stream)
+    if found is None or found.body is None:
+        return ()
+    return tuple(one["cohort"] for one in found.body["statuses"] if one["state"] == "exhausted")

@@ -14,8 +14,9 @@ from calibrant import errors
 from calibrant.ports import contents, control_store
 from calibrant.registry import approvals, artifacts, bindings, environments, principals, refusals, resources
 from calibrant.rollout import exposure, plans, readings, signals, starting, states, turns
+from calibrant.slo import budgets
 from calibrant.workflow import ledger as ledgers
-from calibrant.workflow import promotions
+from calibrant.workflow import objectives, promotions
 
 #: Turns that follow each other at once, without waiting for anything.
 _AT_ONCE: Final = frozenset({"pending", "awaiting_start", "promoting", "rolling_back"})
@@ -60,6 +61,9 @@ def start(
     target = bindings.name(status.stream, environment)
     if override:
         _demand_reason(reason)
+    # what the loop proposes rests on evidence that something is off: it repairs what has used the budget up
+    spent = objectives.exhausted(reader, status.stream)
+    budgets.demand(spent, "rollout.start", repairs=override or bool(rests_on))
     command = starting.start(
         reader.get(states.KIND, target), artifact=found, binding=reader.get(bindings.KIND, target), environment=where,
         plan=plan, now_us=now_us, override=override, reason=reason, rests_on=rests_on,
