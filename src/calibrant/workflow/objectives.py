@@ -6,7 +6,9 @@ so the budget, the next time that anybody asks. What was said before is on recor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -177,34 +179,46 @@ def _members(
     stream: declaration.Stream, found: Sequence[_Slice]
 ) -> tuple[list[members.Member], list[int], list[int], Any]:
     """Names of the members, and for each group of the stacked summary its member and its slice."""
+    large = _large(stream, found)
+    fields = tuple(enumerate(stream.cohort_fields, 1))
+
+    def views(part: stacked.Cohorts, place: int) -> Iterator[list[stacked.Key]]:
+        yield [(f"{place:06d}", "", "")] * len(part.keys)
+        for at, field in fields:
+            held = large[field]
+            yield [(f"{place:06d}", field, key[at] if key[at] in held else members.SMALL) for key in part.keys]
+
     parts = [
-        part.renamed(_FIELDS, [(f"{place:06d}", field, key[at] if at else "") for key in part.keys])
+        part.renamed(_FIELDS, keys)
         for place, one in enumerate(found)
         for part in one.pairs
-        for at, field in enumerate(("", *stream.cohort_fields))
+        for keys in views(part, place)
     ]
     if not parts:
         return [members.WHOLE], [], [], None
-    every = _pooled(stacked.total(parts), stream)
+    every = stacked.total(parts)
     cohorts = sorted({key[1:] for key in every.keys if key[1]})
     index = {("", ""): 0} | {key: at for at, key in enumerate(cohorts, 1)}
     names: list[members.Member] = [members.WHOLE, *(((field, value),) for field, value in cohorts)]
     return names, [index[key[1], key[2]] for key in every.keys], [int(key[0]) for key in every.keys], every.summary
 
 
-def _pooled(every: stacked.Cohorts, stream: declaration.Stream) -> stacked.Cohorts:
-    """Cohorts that would rarely fill a slice, and those past the cap of their field, become one of their field."""
-    rows: dict[tuple[str, str], int] = {}
-    for key, n in zip(every.keys, every.summary.rows.tolist(), strict=True):
-        rows[key[1], key[2]] = rows.get((key[1], key[2]), 0) + n
-    fewest = stream.policies.slo.least * len({key[0] for key in every.keys})
-    stay = {("", "")}
-    for one in stream.cohorts:
-        large = {value: n for (field, value), n in rows.items() if field == one.field and n >= fewest}
-        allowed = caps.most_frequent(large.items(), one.cap)
-        stay |= {(one.field, value) for value in (large if allowed is None else allowed)}
-    keys = [key if key[1:] in stay else (key[0], key[1], members.SMALL) for key in every.keys]
-    return every.renamed(_FIELDS, keys)
+def _large(stream: declaration.Stream, found: Sequence[_Slice]) -> dict[str, frozenset[str]]:
+    """By field the values that have members of their own: large enough to fill slices, and within the field's cap.
+
+    The others become one member of their field.
+    """
+    fewest = stream.policies.slo.least * sum(bool(one.pairs) for one in found)
+    large = {}
+    for at, one in enumerate(stream.cohorts, 1):
+        rows: Counter[str] = Counter()
+        for part in itertools.chain.from_iterable(each.pairs for each in found):
+            for key, n in zip(part.keys, part.summary.rows.tolist(), strict=True):
+                rows[key[at]] += n
+        enough = {value: n for value, n in rows.items() if n >= fewest}
+        allowed = caps.most_frequent(enough.items(), one.cap)
+        large[one.field] = frozenset(enough if allowed is None else allowed)
+    return large
 
 
 def _demand_whole(reader: event_log.EventReader, stream: declaration.Stream, width_us: int) -> None:
