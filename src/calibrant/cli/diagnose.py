@@ -42,7 +42,7 @@ def command(stream: str, environment: str, store: str | None, as_json: bool) -> 
 
     project = wiring.project(store)
     declared = project.stream(stream)
-    with project.answering() as (reader, _), _decisions(project) as control:
+    with project.answering() as (reader, keep), _decisions(project) as control:
         found = diagnosis.diagnose(
             reader,
             declared,
@@ -51,6 +51,7 @@ def command(stream: str, environment: str, store: str | None, as_json: bool) -> 
             kept=project.contents(),
             state=None if control is None else wiring.working_reader(control),
             environment=environment,
+            keep=keep,
         )
     if as_json:
         console.emit_json(document(found))

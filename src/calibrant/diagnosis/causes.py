@@ -31,7 +31,7 @@ REMEDIES: Final[Mapping[Cause, str]] = {
     "leakage": "Find what knows the outcome, and retrain without it; no map repairs that.",
     "label bias": "Label a random sample, send propensities, and weight by them.",
     "label lag": "Wait for matured labels or bring them sooner; judge matured windows alone.",
-    "cohort misalignment": "Mend the cohort values, then fit maps by cohort.",
+    "cohort misalignment": "Fit maps by cohort, after mending cohort values that are misspelt or missing.",
     "overfitted map": "Go back to what served before; fit with more rows or a simpler map.",
     "concept drift": "Refit on rows after the change; retrain if the ranking fell as well.",
     "prior shift": "Move the intercept; the slope and the ranking are still right.",

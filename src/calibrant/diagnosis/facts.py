@@ -56,12 +56,13 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of the window by itself, judged together with the other parts."""
+    """A part of the window by itself, or (not ``current``) of the one before; all are judged together."""
 
     start_us: int
     n: int
     outcome: str
     gap: float
+    current: bool = True
 
 
 @dataclass(frozen=True, slots=True)

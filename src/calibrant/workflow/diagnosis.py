@@ -64,12 +64,16 @@ def diagnose(
     kept: contents.Contents | None = None,
     state: working_state.WorkingReader | None = None,
     environment: str = "production",
+    keep: partitions.Store | None = None,
 ) -> Diagnosis:
     """Look at a stream as it is now. Without ``control`` nothing was decided yet: the raw scores act.
 
-    ``state`` tells when a controller looked last; without it nobody was meant to.
+    ``state`` tells when a controller looked last; without it nobody was meant to. ``keep`` is where
+    summaries that were made for this are kept, so that each day is joined once.
     """
-    found = gather(store, stream, now_us=now_us, control=control, kept=kept, state=state, environment=environment)
+    found = gather(
+        store, stream, now_us=now_us, control=control, kept=kept, state=state, environment=environment, keep=keep
+    )
     start_us, end_us = window(stream, now_us)
     looked = catalogue.look(found)
     judged = None if found.evidence is None else found.evidence.served.verdict
@@ -92,6 +96,7 @@ def gather(
     kept: contents.Contents | None = None,
     state: working_state.WorkingReader | None = None,
     environment: str = "production",
+    keep: partitions.Store | None = None,
     resamples: int = measurement.RESAMPLES,
 ) -> facts.Facts:
     """Everything that the checks look at; a section without data is left out, never made up."""
@@ -103,7 +108,7 @@ def gather(
     if state is not None:
         looked_us = leases.last_done(state, bindings.name(stream.name, environment))
         watching = facts.Watching(now_us, looked_us)
-    recent = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=start_us, end_us=end_us)
+    recent = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=start_us, end_us=end_us, keep=keep)
     events = facts_of_events.gather(store, stream, recent, start_us=start_us, end_us=end_us, now_us=now_us)
     evidence = compared = None
     if recent.counts.pairs:
@@ -151,9 +156,9 @@ def _moved(pairs: stacked.Cohorts, rule: kinds.Kind) -> stacked.Cohorts:
 def _slices(
     store: partitions.Reads, stream: declaration.Stream, rule: kinds.Kind | None, *, now_us: int
 ) -> tuple[facts.Slice, ...]:
-    """Parts of the window, judged together."""
+    """Parts of the window and of the one before, judged together."""
     start_us, end_us = window(stream, now_us)
-    edges = np.linspace(start_us, end_us, PARTS + 1).astype(np.int64).tolist()
+    edges = np.linspace(2 * start_us - end_us, end_us, 2 * PARTS + 1).astype(np.int64).tolist()
     parts: list[tuple[int, stacked.Cohorts]] = []
     for begin, end in itertools.pairwise(edges):
         found = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=begin, end_us=end).pairs
@@ -169,7 +174,7 @@ def _slices(
     judged = verdict.judge(summary, tolerance=stream.policies.watch.tolerance)
     gaps = (summary.total("wp") - summary.total("wy")) / summary.total("w")
     return tuple(
-        facts.Slice(begin, int(summary.rows[place]), str(judged.outcomes[place]), float(gaps[place]))
+        facts.Slice(begin, int(summary.rows[place]), str(judged.outcomes[place]), float(gaps[place]), begin >= start_us)
         for place, (begin, _) in enumerate(parts)
     )
 

@@ -22,7 +22,7 @@ def off(evidence: Evidence) -> Seen | None:
     found = evidence.served.overall.verdict
     if found.outcome != "miscalibrated":
         return None
-    return saw(found.reasons[0], p_value=found.p_value, tolerance=evidence.served.tolerance)
+    return saw("; ".join(found.reasons), p_value=found.p_value, tolerance=evidence.served.tolerance)
 
 
 def one_number(evidence: Evidence) -> Seen | None:
@@ -40,12 +40,13 @@ def one_number(evidence: Evidence) -> Seen | None:
 
 
 def hidden_in_time(evidence: Evidence) -> Seen | None:
-    apart = [one for one in evidence.slices if one.outcome == "miscalibrated"]
+    current = [one for one in evidence.slices if one.current]
+    apart = [one for one in current if one.outcome == "miscalibrated"]
     if not apart or evidence.served.overall.verdict.outcome == "miscalibrated":
         return None
     worst = max(apart, key=lambda one: abs(one.gap))
     return saw(
-        f"{len(apart)} of {len(evidence.slices)} parts of the window are off, by up to {abs(worst.gap):.3g}, "
+        f"{len(apart)} of {len(current)} parts of the window are off, by up to {abs(worst.gap):.3g}, "
         "and the whole window is not",
         parts_off=len(apart),
         largest_gap=worst.gap,

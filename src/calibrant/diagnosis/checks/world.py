@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Final
 
 from calibrant.diagnosis.check import Check, Seen, saw
-from calibrant.diagnosis.facts import Drift, Events
+from calibrant.diagnosis.facts import Drift, Events, Evidence
 from calibrant.evidence import drift as comparing
 from calibrant.stats import results
 from calibrant.streams.declaration import Stream
 
 _US: Final = timedelta(microseconds=1)
+#: The share of a change that one step must hold to have come at once.
+AT_ONCE: Final = 0.6
 #: A fall of the AUC that matters, as in the advice.
 RANKING: Final = 0.02
 
@@ -38,11 +41,15 @@ def meaning(found: Drift) -> Seen | None:
     return _changed(found, "curve")
 
 
-def sudden(found: Drift) -> Seen | None:
+def sudden(found: Drift, evidence: Evidence) -> Seen | None:
     worst = found.before if found.season is None else found.season
-    if worst.severity != "severe" or "curve" not in worst.changed:
+    gaps = [one.gap for one in evidence.slices]
+    if worst.severity != "severe" or "curve" not in worst.changed or len(gaps) < 3:
         return None
-    return saw(worst.findings[0], tolerance=worst.tolerance)
+    jump = max((later - earlier for earlier, later in pairwise(gaps)), key=abs)
+    if abs(jump) < AT_ONCE * (max(gaps) - min(gaps)):
+        return None
+    return saw(f"from one part of the window to the next, scores went off by {abs(jump):.3g} more", jump=jump)
 
 
 def season(found: Drift) -> Seen | None:
@@ -115,7 +122,7 @@ CHECKS: Final = (
         "page",
         "Deployments, incidents and attacks change scores within hours; slow causes do not.",
         "Compare with what was deployed then. Roll back if it was an artifact; do not refit on an incident.",
-        ("drift",),
+        ("drift", "evidence"),
         sudden,
         cause="concept drift",
     ),
