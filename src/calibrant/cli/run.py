@@ -50,7 +50,8 @@ def command(environment: str, only: tuple[str, ...], once: bool, store: str | No
     with control.deciding(store) as desk, desk.project.open_store() as events:
         post = wiring.post(desk.project, desk.ledger, events, by=desk.who)
         holder = f"controller-{secrets.token_hex(4)}"
-        controller = running.Controller(post, environment, holder, wiring.clock(), random.Random())  # noqa: S311
+        dice = random.Random()  # noqa: S311  # it only spreads looks over time
+        controller = running.Controller(post, environment, holder, wiring.clock(), dice, desk.project.office())
         while not stopped.is_set():
             streams = [desk.project.stream(name) for name in only or desk.project.declared()]
             for turn in controller.round(streams, wait=once):

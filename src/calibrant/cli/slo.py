@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,10 +29,13 @@ Exit codes: 0 healthy, 1 burning or used up, 2 wrong use or refused, 3 not enoug
 )
 @streams.NAME
 @streams.AS_OF
+@click.option("--environment", metavar="NAME", help="Of what was served there; of the scores as they came by default.")
 @click.option("--alert", is_flag=True, help="Also put it on record, and tell the channels of alerts.yaml what is new.")
 @streams.STORE
 @options.JSON
-def command(stream: str, as_of: str | None, alert: bool, store: str | None, as_json: bool) -> int:
+def command(
+    stream: str, as_of: str | None, environment: str | None, alert: bool, store: str | None, as_json: bool
+) -> int:
     """The error budget of STREAM and of its cohorts, on the label clock."""
     from calibrant import wiring
 
@@ -43,10 +47,10 @@ def command(stream: str, as_of: str | None, alert: bool, store: str | None, as_j
     if alert:
         with control.deciding(store) as desk:
             desk.demand("alert.record")
-            found = assess(project, stream, None)
+            found = assess(project, stream, None, environment)
             told = _take(desk, stream, found)
     else:
-        found, told = assess(project, stream, as_of), []
+        found, told = assess(project, stream, as_of, environment), []
     if as_json:
         console.emit_json({"schema": "calibrant.slo/1", **found.to_dict(), **({"told": told} if alert else {})})
     else:
@@ -56,16 +60,22 @@ def command(stream: str, as_of: str | None, alert: bool, store: str | None, as_j
     return _conclude(found)
 
 
-def assess(project: Project, stream: str, as_of: str | None) -> Assessed:
+def assess(project: Project, stream: str, as_of: str | None, environment: str | None) -> Assessed:
     """Now, or as of an earlier time."""
     from calibrant import wiring
-    from calibrant.workflow import objectives
+    from calibrant.workflow import advising, objectives
 
     declared = project.stream(stream)
-    with project.answering() as (reader, keep):
+    served = None
+    with contextlib.ExitStack() as opened:
+        if environment is not None:
+            reader = opened.enter_context(project.control_reader())
+            served = advising.rules_over_time(reader, project.contents(), declared, environment)
+        events, keep = opened.enter_context(project.answering())
         return objectives.assess(
-            reader, declared, now_us=wiring.clock().now_us(), as_of_us=streams.moment(as_of, "--as-of"), keep=keep
-        )
+            events, declared, now_us=wiring.clock().now_us(), as_of_us=streams.moment(as_of, "--as-of"), keep=keep,
+            served=served,
+        )  # fmt: skip
 
 
 def _take(desk: control.Desk, stream: str, found: Assessed) -> list[dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import bisect
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from calibrant import errors
 from calibrant.advice import advise, candidates, effects, hysteresis, recommendation
 from calibrant.artifacts import document
-from calibrant.calibrators import identity
+from calibrant.calibrators import identity, kinds
 from calibrant.joining import contract
 from calibrant.ports import contents, control_store
 from calibrant.registry import artifacts, bindings
@@ -61,12 +63,7 @@ def serving(
     if found is None or now.champion is None:
         return Serving(effects.Rule(identity.Identity(stream.scale)), None, None, None)
     history = reader.history(bindings.KIND, target)
-    since = next(
-        one
-        for place, one in enumerate(history)
-        if bindings.read(one).champion == now.champion
-        and all(bindings.read(later).champion == now.champion for later in history[place:])
-    )
+    *_, since = itertools.takewhile(lambda one: bindings.read(one).champion == now.champion, reversed(history))
     former = next((bindings.read(one).champion for one in history if one.revision == now.former), None)
     before = effects.Rule(identity.Identity(stream.scale)) if former is None else rule_of(reader, kept, former)
     return Serving(rule_of(reader, kept, now.champion), now.champion, since.at_us, before)
@@ -82,6 +79,26 @@ def rule_of(reader: control_store.ControlReader, kept: contents.Contents, ref: b
     artifact = document.loads(kept.get(ref.digest))
     threshold = artifact.thresholds[0].value if artifact.thresholds else None
     return effects.Rule(artifact.calibrator, threshold)
+
+
+def rules_over_time(
+    reader: control_store.ControlReader, kept: contents.Contents, stream: declaration.Stream, environment: str
+) -> Callable[[int], kinds.Kind]:
+    """Which map served a stream at a time: the identity before anything was bound."""
+    history = reader.history(bindings.KIND, bindings.name(stream.name, environment))
+    since = [one.at_us for one in history]
+    known: dict[str, kinds.Kind] = {}
+
+    def served(at_us: int) -> kinds.Kind:
+        place = bisect.bisect_right(since, at_us)
+        champion = bindings.read(history[place - 1]).champion if place else None
+        if champion is None:
+            return identity.Identity(stream.scale)
+        if champion.digest not in known:
+            known[champion.digest] = document.loads(kept.get(champion.digest)).calibrator
+        return known[champion.digest]
+
+    return served
 
 
 def advise_now(
@@ -189,6 +206,7 @@ def _fit(
         by=policy.by,
         aims=fitting_aims(policy, rows_per_day),
         tolerance=stream.policies.watch.tolerance,
+        line=stream.policies.online.enabled,
     )
     if resamples is not None:
         request = replace(request, resamples=resamples)
@@ -218,6 +236,8 @@ def _undo(store: partitions.Store, stream: declaration.Stream, now: Serving, *, 
     """What the rule before would have gained on pairs since the champion began to serve."""
     if now.before is None or now.since_us is None:
         return None
+    if not stream.labels.terminal and now_us - now.since_us < contract.horizon_us(stream.labels):
+        return results.Insufficient(0, LEAST_PAIRS)  # nothing that it served can have matured
     since = evidence_of_stream.matured(store, stream, now_us=now_us, start_us=now.since_us, keep=store).pairs
     state = compare(since, now.rule, now.before, stream.policies.rollout)
     rows = int(state.rows[0])

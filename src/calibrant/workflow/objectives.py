@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from calibrant import errors
+from calibrant.advice import effects
+from calibrant.calibrators import kinds
 from calibrant.joining import caps, contract, joined
 from calibrant.ports import control_store, event_log
 from calibrant.registry import resources
@@ -27,6 +29,10 @@ from calibrant.workflow import evidence_of_stream, label_bias, partitions
 
 KIND: Final = "objective"
 _FIELDS: Final = ("slice", "field", "value")
+
+
+#: The map that served at a time.
+Served: TypeAlias = Callable[[int], kinds.Kind]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -76,8 +82,12 @@ def assess(
     now_us: int,
     as_of_us: int | None = None,
     keep: partitions.Store | None = None,
+    served: Served | None = None,
 ) -> Assessed:
-    """The statuses now, or ``as_of_us`` from what had been received by then; ``keep`` as in ``evidence_of_stream``."""
+    """The statuses now, or ``as_of_us`` from what had been received by then; ``keep`` as in ``evidence_of_stream``.
+
+    ``served`` says which map served at a time: the objective is of what was acted on. None: of the scores as they came.
+    """
     evidence_of_stream.managed(stream)
     policy, width_us = stream.policies.slo, _us(stream.policies.slo.slice)
     at_us = now_us if as_of_us is None else as_of_us
@@ -93,6 +103,8 @@ def assess(
             fresh = None
             found = [_from_events(reader, stream, int(start), width_us, as_of_us) for start in starts_us]
         biased = _biased(reader, stream, found, at_us, as_of_us)
+    if served is not None:
+        found = [_mapped(one, served(int(start))) for one, start in zip(found, starts_us, strict=True)]
     if keep is not None and fresh is not None:
         partitions.keep(keep, stream, fresh)
     return _assessed(stream, found, starts_us, at_us, biased=biased)
@@ -127,6 +139,14 @@ def _assessed(
         labelled=sum(one.counts.pairs for one in found),
         held=bool(held.any()),
     )
+
+
+def _mapped(found: _Slice, rule: kinds.Kind) -> _Slice:
+    """The slice with the answers of the map that served when it began."""
+    pairs = tuple(
+        stacked.Cohorts(one.fields, one.keys, one.summary.moved(effects.answers(rule, one))) for one in found.pairs
+    )
+    return replace(found, pairs=pairs)
 
 
 def _from_summaries(

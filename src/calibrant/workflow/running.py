@@ -6,7 +6,7 @@ meantime. A stream whose look fails or takes long holds up nobody; the failure i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent import futures
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
@@ -15,8 +15,9 @@ from calibrant import errors
 from calibrant.joining import contract
 from calibrant.ports import clock
 from calibrant.registry import bindings
-from calibrant.streams import declaration
-from calibrant.workflow import controlling, leases
+from calibrant.slo import budgets, labels, readings
+from calibrant.streams import burn_rules, declaration
+from calibrant.workflow import advising, alarming, controlling, deliveries, leases, objectives
 
 #: Streams that are looked at side by side.
 WORKERS: Final = 4
@@ -42,13 +43,14 @@ class Turn:
 
 @dataclass(slots=True)
 class Controller:
-    """Looks at streams in one environment. ``holder`` is its name in leases."""
+    """Looks at streams in one environment. ``holder`` is its name in leases; without an ``office`` nobody is told."""
 
     post: controlling.Post
     environment: str
     holder: str
     clock: clock.Clock
     dice: Dice
+    office: deliveries.Office | None = None
     workers: int = WORKERS
     _due: dict[str, int] = field(default_factory=dict)
     _running: dict[str, futures.Future[Turn]] = field(default_factory=dict)
@@ -79,6 +81,8 @@ class Controller:
                 return Turn(stream.name, held=True)
             fenced = replace(post, ledger=replace(post.ledger, fence=(lease.requirement(),)))
             seen = controlling.look(fenced, stream, self.environment, now_us=self.clock.now_us())
+            if self.office is not None:
+                alarmed(fenced, stream, self.environment, self.office, seen, now_us=self.clock.now_us())
             leases.release(post.state, lease)
         except errors.CalibrantError as error:
             return Turn(stream.name, failure=error)
@@ -93,6 +97,47 @@ class Controller:
         """A period later, moved a little: looks of many streams do not fall together."""
         every = stream.policies.watch.every // contract.MICROSECOND
         return self.clock.now_us() + int(every * (1.0 + JITTER * (self.dice.random() - 0.5)))
+
+
+def alarmed(
+    post: controlling.Post,
+    stream: declaration.Stream,
+    environment: str,
+    office: deliveries.Office,
+    seen: controlling.Seen,
+    *,
+    now_us: int,
+) -> alarming.Round:
+    """Assess the objective of what was served, put it on record with what the look saw, and tell who is to be told."""
+    reader = post.ledger.reader
+    served = advising.rules_over_time(reader, post.contents, stream, environment)
+    assessed = objectives.assess(post.events, stream, now_us=now_us, keep=post.events, served=served)
+    champion = bindings.read(reader.get(bindings.KIND, bindings.name(stream.name, environment))).champion
+    behind = alarming.Behind(None if champion is None else champion.digest)
+    return alarming.take(
+        post.ledger, post.state, stream, office, assessed, by=post.by, now_us=now_us, behind=behind,
+        more=tuple(_watched(stream, seen)),
+    )  # fmt: skip
+
+
+def _watched(stream: declaration.Stream, seen: controlling.Seen) -> Iterator[labels.Reading]:
+    """What a look saw beside the objective, each as an alert that could be: good, bad, or unknown without data."""
+
+    def reading(name: str, condition: budgets.Condition, said: str, severity: burn_rules.Severity) -> labels.Reading:
+        return readings.of_watch(
+            name, condition, said, stream=stream.name, runbook=stream.runbook, severity=severity
+        )  # fmt: skip
+
+    yield reading(
+        "TelemetryLost", "bad" if seen.no_data else "good", "no prediction has come for too long", "page"
+    )  # fmt: skip
+    off = ", ".join(one.name for one in seen.alarms[:5])
+    condition: budgets.Condition = "unknown" if seen.no_data else "bad" if seen.alarms else "good"
+    yield reading("Miscalibrated", condition, f"off beyond the tolerance: {off}" if off else "nothing is off", "ticket")
+    failed = bool(seen.pages)
+    yield reading(
+        "RollbackFailed", "bad" if failed else "good", "; ".join(seen.pages) or "no rollback has failed", "page"
+    )
 
 
 def told(turn: Turn) -> Mapping[str, object]:
