@@ -189,3 +189,13 @@ def test_a_spent_budget_keeps_rollouts_and_an_override_with_a_reason_does_not(dr
     reason = ("--override", "--reason", "it repairs the drift")
     assert drifting.run("rollout", "start", "fraud@1", "production", *reason, by="chief").code == 0
     assert drifting.run("rollout", "rollback", "fraud/production", by="otto").code == 0
+
+
+def test_lint_reads_alerts_yaml_too(drifting: Any) -> None:
+    """By its name, with path and line."""
+    path = drifting.project.folder / "alerts.yaml"
+    assert drifting.run("lint", str(path)).code == 0
+    path.write_text(path.read_text().replace("type: pagerduty", "type: pager"))
+    wrong = drifting.run("lint", str(path))
+    assert wrong.code == 1
+    assert "CAL-804 line 5: channels[1].type" in wrong.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,10 +24,13 @@ Exit codes: 0 no errors (there may be warnings), 1 errors, 2 a file that cannot 
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @options.JSON
 def command(files: tuple[str, ...], as_json: bool) -> int:
-    """Check declarations of streams: errors keep a file from being used, warnings will be regretted."""
-    from calibrant.streams import yaml_file
+    """Check declarations of streams and alerts.yaml: errors keep a file from being used, warnings will be regretted."""
+    from calibrant.streams import channels_file, yaml_file
 
-    found = [(name, yaml_file.lint_file(name)) for name in files]
+    found = [
+        (name, channels_file.lint_file(name) if Path(name).name == "alerts.yaml" else yaml_file.lint_file(name))
+        for name in files
+    ]
     wrong = sum(one.severity == "error" for _, findings in found for one in findings)
     if as_json:
         listed: list[dict[str, Any]] = [

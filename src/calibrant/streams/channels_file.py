@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from calibrant import errors
 from calibrant.streams import json_schema as schemas
-from calibrant.streams import yaml_nodes, yaml_reader
+from calibrant.streams import yaml_file, yaml_nodes, yaml_reader
 from calibrant.streams.channels import Channels
 from calibrant.streams.findings import Finding
 from calibrant.streams.layout import API_VERSION
@@ -32,17 +32,14 @@ def lint(text: str) -> tuple[Finding, ...]:
     return tuple(sorted(_read(text)[1], key=lambda one: (one.line, one.path)))
 
 
+def lint_file(path: str | Path) -> tuple[Finding, ...]:
+    """Every error of the file."""
+    return lint(yaml_file.text_of(Path(path)))
+
+
 def load(path: Path) -> Channels:
     """Read the file; no channels where there is none."""
-    try:
-        with path.open("rb") as file:
-            return read(file.read(yaml_nodes.LARGEST + 1).decode(), name=str(path))
-    except FileNotFoundError:
-        return Channels()
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.SourceError(
-            "CAL-120", f"cannot read {path}", cause=str(error)[:200], fix="give a YAML file in UTF-8 that you may read"
-        ) from error
+    return read(yaml_file.text_of(path), name=str(path)) if path.exists() else Channels()
 
 
 def _read(text: str) -> tuple[Channels | None, list[Finding]]:

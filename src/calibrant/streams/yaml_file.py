@@ -33,7 +33,7 @@ def read(text: str, *, name: str = "the stream file") -> Stream:
 
 def load(path: str | Path) -> Stream:
     """Read the file."""
-    return read(_text(Path(path)), name=str(path))
+    return read(text_of(Path(path)), name=str(path))
 
 
 def lint(text: str) -> tuple[Finding, ...]:
@@ -46,7 +46,7 @@ def lint(text: str) -> tuple[Finding, ...]:
 
 def lint_file(path: str | Path) -> tuple[Finding, ...]:
     """Every error and warning of the file."""
-    return lint(_text(Path(path)))
+    return lint(text_of(Path(path)))
 
 
 def to_yaml(stream: Stream) -> str:
@@ -66,7 +66,8 @@ def to_document(stream: Stream) -> dict[str, Any]:
     }
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The text of a file, or a little more of it than is taken."""
     try:
         with path.open("rb") as file:
             return file.read(yaml_nodes.LARGEST + 1).decode()

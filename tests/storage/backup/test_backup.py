@@ -53,6 +53,7 @@ def filled(office: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     office.promote(office.signed(2), reason="second")
     (office.project.folder / "streams").mkdir()
     (office.project.folder / "streams" / "fraud.yaml").write_text(DECLARED)
+    (office.project.folder / "alerts.yaml").write_text("apiVersion: calibrant/v1\nkind: Alerts\n")
     (office.project.folder / "ingest").mkdir()
     (office.project.folder / "ingest" / ("0" * 32 + ".json")).write_text("{}")
     predictions, labels = events(office, 1_000)
@@ -116,6 +117,7 @@ def test_restored_is_equal(filled: Any) -> None:
     manifest = restoring.restore(path, restored.folder)
     assert state(restored) == before == state(filled.project)
     assert before["log"].sound
+    assert "kind: Alerts" in (restored.folder / "alerts.yaml").read_text()
     assert (manifest.log, dict(manifest.streams)) == (before["log"], {"fraud": before["fraud"][0]})
     places = ("calibrant.d", "restored.d")
     told = [filled.run("check", "--stream", "fraud", "--json", "--store", place) for place in places]

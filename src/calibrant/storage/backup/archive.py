@@ -30,7 +30,7 @@ MANIFEST: Final = "manifest.json"
 #: Larger than the list of a million files.
 _LONGEST_LIST: Final = 1 << 28
 _NAME: Final = re.compile(
-    r"manifest\.json|control\.sqlite|store/events\.sqlite"
+    r"manifest\.json|alerts\.yaml|control\.sqlite|store/events\.sqlite"
     r"|store/segments/[0-9a-f]{32}/(predictions|labels)-[0-9a-f]{32}\.parquet"
     r"|store/segments/identities/[0-9a-f]{32}\.run"
     r"|contents/[0-9a-f]{2}/[0-9a-f]{64}"

@@ -192,7 +192,7 @@ def _journal(work: _Work, size: int, signed: set[int]) -> copies.FolderCopy | No
 
 
 def _events(work: _Work) -> dict[str, event_log.Counts]:
-    """How far ingests are, the event store, and the declarations of streams."""
+    """How far ingests are, the event store, the declarations of streams, and who is told of alerts."""
     folder = work.source.folder
     for path in sorted((folder / "ingest").glob("*.json")):
         try:
@@ -208,6 +208,8 @@ def _events(work: _Work) -> dict[str, event_log.Counts]:
             work.add(name, path)
         else:
             work.damaged.append(f"declaration {path.name!r}, which has no name of a stream")
+    if (folder / "alerts.yaml").is_file():
+        work.add("alerts.yaml", folder / "alerts.yaml")
     return streams
 
 
