@@ -165,6 +165,25 @@ def test_a_crash_between_the_record_and_the_state(desk: Desk, monkeypatch: pytes
     assert [one.status for one in recorded.firing(desk.store, "fraud")] == ["firing"]
 
 
+@pytest.mark.parametrize("then", ["good", "bad"])
+def test_whatever_is_read_after_such_a_crash(desk: Desk, monkeypatch: pytest.MonkeyPatch, then: Condition) -> None:
+    """The record leads: what fired ends there too, and what ended fires again."""
+    desk.observe("bad")
+    with monkeypatch.context() as patched:
+        patched.setattr(type(desk.store), "remember", _die)
+        with pytest.raises(KeyboardInterrupt):
+            desk.observe("bad", minutes=6)
+    desk.observe("good", minutes=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(desk.store), "remember", _die)
+        with pytest.raises(KeyboardInterrupt):
+            desk.observe("good", minutes=16)
+    assert recorded.firing(desk.store, "fraud") == ()
+    desk.observe(then, minutes=1)
+    desk.observe(then, minutes=6)
+    assert [one.episode for one in recorded.firing(desk.store, "fraud")] == ([2] if then == "bad" else [])
+
+
 def _fault(*_: object, **__: object) -> None:
     raise errors.StoreFaultError("CAL-853", "the disk failed", cause="EIO", fix="look at it")
 

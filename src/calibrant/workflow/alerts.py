@@ -7,7 +7,7 @@ audit entry. The resource is written first: a crash between the two makes the sa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -112,13 +112,18 @@ def _unrecorded(
 
 
 def _life(kept: working_state.Working | None, found: resources.Resource | None) -> lifecycle.Life:
-    """Where an alert is in its life; by its record where the working state was lost."""
-    if kept is not None:
-        return lifecycle.Life.from_body(kept.body)
+    """Where an alert is in its life; by its record where the working state was lost, or not written after it."""
+    life = lifecycle.Life() if kept is None else lifecycle.Life.from_body(kept.body)
     if found is None or found.body is None:
-        return lifecycle.Life()
+        return life
     alert = alerts.read(found)
-    return lifecycle.Life(alert.status, alert.episode, alert.fired_us, alert.started_us)
+    ended = alert.episode == life.episode and life.state == "firing" and alert.status == "resolved"
+    if alert.episode <= life.episode and not ended:
+        return life
+    return replace(
+        life, state=alert.status, episode=alert.episode, since_us=alert.fired_us, started_us=alert.started_us,
+        quiet_us=None,
+    )  # fmt: skip
 
 
 def firing(reader: control_store.ControlReader, stream: str) -> tuple[alerts.Alert, ...]:
