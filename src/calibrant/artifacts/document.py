@@ -6,6 +6,7 @@ registry, in audit entries and in signatures is the SHA-256 of these bytes.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections.abc import Mapping
@@ -137,6 +138,7 @@ def dumps(artifact: Artifact) -> bytes:
     return shape.dumps(artifact, SCHEMA)
 
 
+@functools.lru_cache(maxsize=256)
 def loads(data: bytes) -> Artifact:
     """Read an artifact; every deviation is an ArtifactError, so what is returned is what was sealed."""
     return shape.loads(Artifact, data, SCHEMA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 
@@ -98,5 +99,6 @@ def _fields(key: kept_summaries.SummaryKey) -> str:
     return json.dumps(list(key.fields))
 
 
+@functools.lru_cache(maxsize=64)
 def _pairs(body: bytes | None) -> cohorts.Cohorts | None:
     return None if body is None else summary_tables.from_arrow(pieces.decode(body)).cohorts

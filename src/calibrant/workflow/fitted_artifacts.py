@@ -7,6 +7,7 @@ same digest, as long as the events are kept and the versions of the code that co
 
 from __future__ import annotations
 
+import functools
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from calibrant.streams import declaration
 from calibrant.workflow import evidence_of_stream, partitions, rows_of_stream
 
 APPROACH: Final = "recommend"
+#: The same among maps that are a line in log-odds: what an anchor must be for a map to follow the labels.
+APPROACH_LINE: Final = "recommend_line"
+LINES: Final = ("temperature", "intercept", "platt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class Request:
     """What is to be fitted: the pairs of [start, end) as they were known at ``as_of_us``, and how.
 
     ``by`` are the cohort fields of the maps, none for one map. ``aims`` are the numbers that a threshold is for;
-    those that contradict each other make no request (UsageError CAL-401), so nothing is read for them.
+    those that contradict each other make no request (UsageError CAL-401), so nothing is read for them. ``line`` asks
+    for a map that can be followed.
     """
 
     as_of_us: int
@@ -49,6 +54,7 @@ class Request:
     level: float = 0.95
     seed: int = 0
     resamples: int = measurement.RESAMPLES
+    line: bool = False
 
     def __post_init__(self) -> None:
         aiming.objective(self.aims or {})
@@ -110,6 +116,7 @@ def fit(
         scale=stream.scale,
         objective=aiming.objective(request.aims or {}),
         by=request.by,
+        methods=LINES if request.line else None,
         tolerance=request.tolerance,
         level=request.level,
         seed=request.seed,
@@ -148,7 +155,7 @@ def draw_up(
 def request_of(artifact: document.Artifact) -> Request:
     """What was asked for, read from the provenance; FitError (CAL-561) for an artifact that was not fitted here."""
     known = artifact.provenance
-    if known.approach != APPROACH or known.source.kind != "stream" or known.as_of_us is None:
+    if known.approach not in (APPROACH, APPROACH_LINE) or known.source.kind != "stream" or known.as_of_us is None:
         raise errors.FitError(
             "CAL-561",
             f"{artifact.name} was not fitted from a stream",
@@ -167,6 +174,7 @@ def request_of(artifact: document.Artifact) -> Request:
         level=options.level,
         seed=known.seed,
         resamples=options.resamples,
+        line=known.approach == APPROACH_LINE,
     )
 
 
@@ -234,7 +242,7 @@ def _provenance(
     at = times.astype(np.int64)
     judged = at[read.judged] if read.judged is not None else None
     return Provenance(
-        approach=APPROACH,
+        approach=APPROACH_LINE if request.line else APPROACH,
         code=code(),
         source=Source("stream", stream.name),
         data_digest=recommend.data_digest(read.rows),
@@ -259,6 +267,7 @@ def _provenance(
     )
 
 
+@functools.cache
 def code() -> Code:
     """Versions of what computes here."""
     return Code(calibrant.__version__, platform.python_version(), np.__version__, metadata.version("scipy"))

@@ -27,6 +27,7 @@ from calibrant.workflow import ledger as ledgers
 KIND: Final = "following"
 #: Scores on which the bound of loss differences is looked for.
 _TABLE: Final = np.linspace(0.0, 1.0, 2_001)
+_MOST_ANCHORS: Final = 10_000
 
 Outcome = Literal["nothing", "followed", "at_the_edge", "back_to_the_anchor"]
 
@@ -130,11 +131,20 @@ def step(
     return Moved(outcome, bound, rows)
 
 
+#: The anchor of a parent by digest, as far as it was looked up: neither can ever change.
+_ANCHORS: Final[dict[str, str]] = {}
+
+
 def _anchor(kept: contents.Contents, serves: document.Artifact) -> document.Artifact:
     """The artifact that passed a gate: what serves, or the one that it descends from."""
-    found = serves
+    found, passed, newest = serves, list[str](), ""
     while found.provenance.approach == envelope.APPROACH and found.parent is not None:
-        found = document.loads(kept.get(found.parent))
+        passed.append(found.parent)
+        newest = _ANCHORS.get(found.parent, found.parent)
+        found = document.loads(kept.get(newest))
+    if len(_ANCHORS) > _MOST_ANCHORS:
+        _ANCHORS.clear()
+    _ANCHORS.update(dict.fromkeys(passed, newest))
     return found
 
 

@@ -140,7 +140,7 @@ def matured_partitions(
 ) -> Iterator[tuple[reference.Pairs, int]]:
     """Every partition from ``since_us`` on whose predictions have all matured, oldest first, with its end."""
     horizon, width = contract.horizon_us(stream.labels), reader.partition_width_us(stream.name)
-    for start in partitions.starts(reader, stream, start_us=since_us):
+    for start in partitions.starts(reader, stream, start_us=since_us, end_us=now_us - horizon):
         if start + width + horizon <= now_us and (since_us is None or start >= since_us):
             end = start + width
             yield partitions.pairs(reader, stream, start_us=start, end_us=end, as_of_us=now_us), end
