@@ -88,8 +88,9 @@ def test_going_back_comes_first_and_is_held_by_nothing() -> None:
 
 def test_what_might_not_hurt_is_not_taken_back() -> None:
     """An interval that holds zero is no proof; nor is having nothing to go back to."""
-    for undo in (estimate(0.02, reach=0.03), results.Insufficient(3, 50), None):
-        found, _ = advise.advise(facts(undo=undo), POLICY, ACTING, now_us=NOW)
+    generous = replace(POLICY, least_gain=-0.5)
+    for undo in (estimate(0.02, reach=0.03), estimate(-0.1), results.Insufficient(3, 50), None):
+        found, _ = advise.advise(facts(undo=undo), generous, ACTING, now_us=NOW)
         assert found.action != "roll_back"
 
 

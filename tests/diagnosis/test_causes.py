@@ -98,9 +98,13 @@ def test_without_facts_nothing_is_found_and_everything_is_said_to_be_unknown() -
 def test_the_most_urgent_finding_comes_first(healthy: facts.Facts) -> None:
     """Pages before tickets before notes."""
     assert healthy.stream is not None
+    assert healthy.history is not None
+    assert healthy.history.champion is not None
     known = dataclasses.replace(
         healthy,
         stream=dataclasses.replace(healthy.stream, cohorts=(), owner=""),
-        watching=facts.Watching(healthy.watching.now_us, None) if healthy.watching else None,
+        history=dataclasses.replace(
+            healthy.history, champion=dataclasses.replace(healthy.history.champion, signatures=0)
+        ),
     )
     assert [one.check.severity for one in catalogue.look(known).findings] == ["page", "ticket", "note"]

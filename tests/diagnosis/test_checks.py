@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from calibrant.calibrators import scales
@@ -62,8 +63,6 @@ Inject = Callable[[injecting.Feed], injecting.Feed]
 
 def second_opinion(feed: injecting.Feed) -> injecting.Feed:
     """Every third prediction is labelled by a second source, which says the opposite in every fifth case."""
-    import pyarrow as pa
-
     from calibrant.events import batch
     from calibrant.events.label import Label
     from calibrant.testing import made_up
@@ -327,6 +326,21 @@ def test_a_canary_of_one_mix_is_like_the_rest(healthy: facts.Facts) -> None:
         arms = tuple(facts.Arm(name, 400, mix) for name, mix in zip(("canary", "control"), drawn, strict=True))
         alarms += trials.unlike(dataclasses.replace(healthy.events, arms=arms)) is not None
     assert alarms <= 10
+
+
+def test_labels_in_daily_batches_have_not_stopped(feed: injecting.Feed, counted: Gather, healthy: facts.Facts) -> None:
+    """All labels of a day come at its end: a silence of twenty hours is usual, one of two days is not."""
+    at = feed.labels["at_us"].to_numpy()
+    place = feed.labels.schema.get_field_index("at_us")
+    batches = pa.array((at // DAY_US + 1) * DAY_US)
+    daily = dataclasses.replace(
+        feed, labels=feed.labels.set_column(place, feed.labels.schema.field(place), batches)
+    )  # fmt: skip
+    for hours, stopped in ((20, False), (48, True)):
+        now_us = NOW_US + hours * DAY_US // 24
+        found = counted(daily, now_us=now_us)
+        last = dataclasses.replace(found, last_label_us=NOW_US, last_at_us=now_us)
+        assert ("CHK-103" in codes(dataclasses.replace(healthy, events=last))) == stopped
 
 
 def test_few_events_alarm_nobody(healthy: facts.Facts) -> None:

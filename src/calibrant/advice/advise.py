@@ -8,7 +8,7 @@ from typing import Final
 
 from calibrant.advice import effects, hysteresis, memory
 from calibrant.advice.candidates import Candidate
-from calibrant.advice.recommendation import WORDS, Action, Hold, Obstacle, Recommendation
+from calibrant.advice.recommendation import Action, Hold, Obstacle, Recommendation
 from calibrant.stats import results
 from calibrant.streams import freezes, policies
 
@@ -61,7 +61,7 @@ def advise(
     if facts.labels.one_sided:
         reading = None
     after = replace(before, gate=hysteresis.read(before.gate, reading, policy, now_us=now_us))
-    if facts.champion is not None and effects.excludes_less_than(facts.undo, policy.least_gain):
+    if facts.champion is not None and effects.excludes_less_than(facts.undo, 0.0):
         return _undo(facts, facts.champion), after
     if lacking := _lacking(facts.labels):
         return Recommendation("collect_labels", (lacking,)), after
@@ -151,8 +151,8 @@ def _gains(candidate: Candidate) -> str:
         parts.append(f"the {candidate.aim.name} of {candidate.aim.target:g} that is missed ({reached})")
     if found.flips is not None:
         parts.append(f"{found.flips:,} of {found.rows:,} decisions flip")
-    action: Action = "new_threshold" if candidate.same_map else "new_artifact"
-    return f"To {WORDS[action]} gains {', '.join(parts)}; no score moves by more than {candidate.shift:.3g}."
+    what = "A new threshold" if candidate.same_map else "A new map"
+    return f"{what} gains {', '.join(parts)}; no score moves by more than {candidate.shift:.3g}."
 
 
 def _holds(facts: Facts, policy: policies.AdvicePolicy, after: memory.Memory, now_us: int) -> tuple[Hold, ...]:

@@ -6,7 +6,6 @@ of knots, blended in probability. Both ways the blend of two maps that do not fa
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -14,6 +13,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant.advice import effects
 from calibrant.calibrators import by_cohort, calibrator, identity, kinds, linear, logistic, scales
 
 Floats = NDArray[np.float64]
@@ -128,7 +128,7 @@ def _blend(old: Any, new: Any, share: float) -> calibrator.Calibrator:
             slope + share * (towards - slope), intercept + share * (lift - intercept), scale=new.scale
         )
     knots = _knots(old, new)
-    first, second = (_on_probability(one).apply(knots) for one in (old, new))
+    first, second = (effects.on_probability(one).apply(knots) for one in (old, new))
     values = np.clip(np.maximum.accumulate(first + share * (second - first)), 0.0, 1.0)
     return linear.CenteredIsotonic(tuple(knots.tolist()), tuple(values.tolist()), scale=new.scale)
 
@@ -151,7 +151,7 @@ def _apart(old: Any, new: Any) -> tuple[float, float]:
     if old == new:
         return 0.0, 0.0
     at = np.union1d(_SCORES, _knots(old, new))
-    first, second = (_on_probability(one).apply(at) for one in (old, new))
+    first, second = (effects.on_probability(one).apply(at) for one in (old, new))
     same = np.abs(second - first).max()
     # where both are level nothing can happen; elsewhere the ends of the gap bound what lies inside
     level = (first[1:] == first[:-1]) & (second[1:] == second[:-1])
@@ -169,7 +169,3 @@ def _knots(*maps: Any) -> Floats:
     both = np.unique(both[(both >= 0.0) & (both <= 1.0)])
     # knots nearer to each other than a step's two sides would only make infinite slopes
     return np.asarray(both[np.append(True, np.diff(both) > _BELOW / 4.0)])
-
-
-def _on_probability(map_: Any) -> Any:
-    return dataclasses.replace(map_, scale=scales.Scale())

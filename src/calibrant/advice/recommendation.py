@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -65,13 +64,3 @@ class Recommendation:
 
 #: Actions that change what serves.
 CHANGES: frozenset[Action] = frozenset({"new_artifact", "new_threshold", "roll_back"})
-
-#: What each action means, for people.
-WORDS: Mapping[Action, str] = {
-    "none": "leave it as it is",
-    "collect_labels": "collect labels first",
-    "new_artifact": "roll out a new map",
-    "new_threshold": "roll out a new threshold for the same map",
-    "roll_back": "go back to what served before",
-    "retrain": "retrain the model: no map repairs it",
-}

@@ -71,7 +71,7 @@ CHECKS: Final = (
         "nobody-watches",
         "The watch itself has stopped",
         "operation",
-        "page",
+        "ticket",
         "The process that looks at streams is not running, or is stuck. Its silence looks like peace.",
         "Start it (calibrant run), and let something outside alarm when its metrics end.",
         ("stream", "watching"),
