@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,14 @@ from calibrant.calibrators import codec
 def test_demo_finds_repairs_and_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Later months get better by a map of earlier ones, per carrier; within a minute of processor time."""
+    """Some weeks through the loop; and without it, later months get better by a map of earlier ones, per carrier."""
     monkeypatch.chdir(tmp_path)
-    started = time.process_time()
-    assert cli.run(["demo", "--json"]) == 0
-    assert time.process_time() - started < 60
+    assert cli.run(["demo", "--json", "--days", "40"]) == 0
     found = json.loads(capsys.readouterr().out)
+    assert found["audit"]["sound"]
+    assert any("rollout of flights@1: completed" in line for line in found["story"])
+    assert [month["name"] for month in found["months"]] == ["201303", "all"]
+    assert all((tmp_path / name).exists() for name in found["files"])
     before, after = (found["recommendation"][name]["overall"] for name in ("before", "after"))
     assert before["n"] == 109_619
     assert before["verdict"] == "miscalibrated"
