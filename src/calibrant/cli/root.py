@@ -14,7 +14,7 @@ COMMANDS = (
     "check", "report", "recommend", "transform", "drift", "export", "demo",
     "init", "lint", "ingest", "labels", "consume", "status", "diagnose", "explain", "label-tasks", "verify-summaries",
     "people", "trust", "environment", "artifact", "approval", "binding", "run", "watch", "rollout",
-    "slo", "alert", "silence", "explain-decision", "audit", "evidence",
+    "slo", "alert", "silence", "readiness", "incident", "explain-decision", "audit", "evidence",
     "backup", "restore", "doctor",
 )  # fmt: skip
 
