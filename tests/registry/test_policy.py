@@ -25,7 +25,7 @@ def test_every_action_in_the_source_is_declared() -> None:
         place = Path(calibrant.__file__).parent / room
         for path in [place] if place.is_file() else place.rglob("*.py"):
             said |= set(re.findall(
-                r'"((?:alert|approval|artifact|audit|binding|environment|events|evidence|key|labels|objective|people|principal'
+                r'"((?:alert|approval|artifact|audit|binding|environment|events|evidence|key|labels|latch|objective|people|principal'
                 r'|registry|rollout|silence|trust|words)\.[a-z]+)"', path.read_text()))  # fmt: skip
     files = {one for one in said if one.endswith((".key", ".json", ".html", ".sqlite", ".zip"))}
     assert said - files - set(policy.ACTIONS) == set()

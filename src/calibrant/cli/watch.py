@@ -18,17 +18,26 @@ if TYPE_CHECKING:
 Examples:
   calibrant watch fraud
   calibrant watch fraud --json
+  calibrant watch fraud --release --reason "the label feed was broken, and is mended"
 
 \b
 Exit codes: 0 no alarm, 1 something is off beyond the tolerance, 2 wrong use, 3 nothing watched yet.""",
 )
 @click.argument("stream")
+@click.option("--release", is_flag=True, help="Let a latched stream change again: you looked, and say so.")
+@control.REASON
 @control.READS
-def command(stream: str, store: str | None, as_json: bool) -> int:
+def command(stream: str, release: bool, reason: str | None, store: str | None, as_json: bool) -> int:
     """What a controller has seen of STREAM: e-values by cohort since the present rule serves, alarms, latches."""
     from calibrant import wiring
+    from calibrant.registry import latches
     from calibrant.workflow import watching
 
+    if release:
+        with control.deciding(store) as desk:
+            found = desk.reader.get(latches.KIND, stream)
+            desk.ledger.execute(desk.who, latches.release(found, stream, now_us=desk.now_us, reason=reason))
+        console.talk(f"{stream} may change again at the next look")
     with control.looking(store) as (project, _), project.open_control() as opened:
         declared = project.stream(stream)
         watch, revision = watching.recall(wiring.state_of(opened), declared, champion=None)

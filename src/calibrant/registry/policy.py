@@ -38,6 +38,7 @@ Action = Literal[
     "key.issue",
     "key.revoke",
     "labels.write",
+    "latch.release",
     "objective.record",
     "people.read",
     "principal.enrol",
@@ -87,6 +88,7 @@ _READERS: Final = _roles("viewer", "analyst", "proposer", "approver", "operator"
 MATRIX: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
     {
         "events.write": _roles("ingester"),
+        "latch.release": _roles("operator"),
         "labels.write": _roles("ingester", "labeler"),
         "registry.read": _READERS,
         "people.read": _roles("auditor", "admin"),

@@ -15,7 +15,7 @@ from calibrant.registry import resources
 
 #: Every kind of resource: one that no entry tells of is looked for too.
 KINDS: Final = (
-    "alert", "approval", "artifact", "binding", "environment", "erasure", "installation", "key", "objective",
+    "alert", "approval", "artifact", "binding", "environment", "erasure", "installation", "key", "latch", "objective",
     "principal", "recommendation", "rollout", "silence", "trust",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from calibrant.advice import effects
 from calibrant.artifacts import document, keys
 from calibrant.calibrators import identity
 from calibrant.ports import contents, working_state
-from calibrant.registry import bindings, principals
+from calibrant.registry import bindings, latches, principals
 from calibrant.rollout import plans, readings, states
 from calibrant.streams import declaration, freezes
 from calibrant.workflow import (
@@ -111,6 +111,9 @@ def _watched(
     digest = None if serving.champion is None else serving.champion.digest
     watch, revision = watching.recall(post.state, stream, champion=digest)
     watch = watching.serving(watch, serving.champion)
+    released = latches.released_us(post.ledger.reader.get(latches.KIND, stream.name))
+    if released is not None and released > (watch.remembered.released_us or 0):
+        watch = replace(watch, remembered=watch.remembered.released(released))
     return watching.take(post.events, stream, watch, rule=serving.rule.calibrator, now_us=now_us), revision
 
 
