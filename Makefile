@@ -23,7 +23,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.has-runtime  ## the demonstration: real flights, a report and a calibrator in demo/
+demo: $(VENV)/.has-runtime  ## the demonstration: a year of real flights through the loop; report, project and evidence in demo/
 	$(BIN)/calibrant demo --output demo
 
 test: $(VENV)/.has-test  ## the quick tests and doctests
