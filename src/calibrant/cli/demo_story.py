@@ -97,12 +97,13 @@ def next_steps(folder: Path, proved: demo_project.Proved) -> tuple[str, ...]:
 
 
 def _following(days: Sequence[Seen]) -> Iterator[str]:
-    if days:
-        first, last = days[0], days[-1]
-        yield (
-            f"{day(first.at_us)}  the map followed the labels on {len(days)} days, until {day(last.at_us)}: "
-            f"{last.champion} serves"
-        )
+    if not days:
+        return
+    first, last = days[0], days[-1]
+    many = "1 day" if len(days) == 1 else f"{len(days)} days"
+    yield (
+        f"{day(first.at_us)}  the map followed the labels on {many}, until {day(last.at_us)}: {last.champion} serves"
+    )  # fmt: skip
 
 
 def _losses(title: str, months: Sequence[Month], measure: str) -> None:
