@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from calibrant.calibrators import canonical
-from calibrant.registry import environments
+from calibrant.registry import artifacts, bindings, environments
 from calibrant.rollout import plans, readings
-from calibrant.workflow import advice_record, promotions, rollouts
+from calibrant.workflow import advice_record, artifact_files, promotions, rollouts
 
 TARGET = "fraud/production"
 HOUR = 3_600_000_000
@@ -131,6 +132,29 @@ def test_at_and_index_name_changes(office: Any) -> None:
     again = explain(office, "--index", str(back["audit_index"]), "--json").json
     assert again == back
     assert explain(office, "--index", "1", "--at", "2026-03-01").refusal == "CAL-420"
+
+
+def test_a_map_that_followed_leads_to_its_promotion(office: Any) -> None:
+    """The step is explained, and the entry of the promotion that it began from is named."""
+    one, kept = office.signed(1), office.project.contents()
+    office.promote(one)
+    promoted = explain(office, "--json").json["audit_index"]
+    with office.open() as (book, alice):
+        child = replace(office.drawn_up(2), parent=office.status(one).digest)
+        name = artifact_files.draft(book, kept, child, evidence=b"{}\n", by=alice).name
+        artifact_files.seal(book, kept, name, by=alice, now_us=office.now)
+    with office.open("otto") as (book, otto):
+        key = office.project.key("artifacts")
+        artifact_files.sign(book, kept, name, key=key, by=otto, now_us=office.now)
+        bound, made = book.reader.get(bindings.KIND, TARGET), book.reader.get(artifacts.KIND, name)
+        assert bound is not None
+        assert made is not None
+        book.execute(otto, bindings.follow(bound, child=made, now_us=office.now))
+    told = explain(office, "--json").json
+    assert (told["action"], told["anchor_audit_index"]) == ("binding.follow", promoted)
+    assert told["artifact"]["replaces"] == one
+    assert f"explained by --index {promoted}" in explain(office).out
+    assert explain(office, "--index", str(promoted), "--json").json["anchor_audit_index"] is None
 
 
 def test_what_is_not_on_record_is_refused(office: Any) -> None:

@@ -21,6 +21,12 @@ _ACTIONS = {
     "binding.follow": "followed the labels inside its envelope",
     "binding.assign": "was put into a slot beside the champion, or taken out",
 }
+#: What each recommendation that changes what serves asks for.
+_ADVICE = {
+    "new_artifact": "roll out a new map",
+    "new_threshold": "roll out a new threshold for the same map",
+    "roll_back": "go back to what served before",
+}
 
 
 @click.command(
@@ -72,6 +78,7 @@ def document(found: Explained) -> dict[str, Any]:
         "binding": tenure.binding.to_body(),
         "action": tenure.action,
         "audit_index": tenure.index,
+        "anchor_audit_index": found.anchor,
         "actor": tenure.actor,
         "actor_type": None if found.actor is None else found.actor.type,
         "answers_for_it": None if found.actor is None else found.actor.person,
@@ -121,6 +128,8 @@ def sentences(found: Explained) -> Iterator[str]:
     yield f"{_what(found)} by {_who(found)}, entry {tenure.index} of the audit log."
     if tenure.said is not None:
         yield f'They said: "{tenure.said}"'
+    if found.anchor is not None:
+        yield f"It moved by itself since entry {found.anchor}: that one is explained by --index {found.anchor}."
     yield from _advice(found.advice)
     if found.drawn is not None:
         yield from _candidate(found.drawn)
@@ -151,14 +160,12 @@ def _advice(advice: Mapping[str, Any] | None) -> Iterator[str]:
     if advice is None:
         yield "No advice of a controller is on record for it."
         return
-    from calibrant.advice import recommendation
-
     alarms = [f"{one['group']} (p {console.p_value(one['p_value'])}, {one['rows']:,} rows)" for one in advice["alarms"]]
     yield f"Seen: rates were off by {_measured(advice['departure'])} in probability; " + (
         "alarms for " + ", ".join(alarms) + "." if alarms else "no alarm."
     )
     told = advice["recommendation"]
-    yield f"Advised: {recommendation.WORDS[told['action']]}. " + " ".join(told["reasons"])
+    yield f"Advised: {_ADVICE.get(told['action'], told['action'])}. " + " ".join(told["reasons"])
     effect = told["effect"]
     if effect is not None:
         flips = "" if effect["flips"] is None else f"; {effect['flips']:,} decisions flip"
@@ -172,11 +179,11 @@ def _candidate(drawn: Drawn) -> Iterator[str]:
     if made is None:
         yield "Its provenance is not in the contents any more."
     else:
-        code = made["code"]
+        as_of = "" if made["as_of_us"] is None else f", labels as of {control.moment(made['as_of_us'])}"
         yield (
-            f"It is a {made['method']} map by {made['approach']} from {made['rows']:,} rows of the "
-            f"{made['source']['kind']} {made['source']['name']} (data {control.short(made['data_digest'])}), labels as "
-            f"of {control.moment(made['as_of_us'])}, with Calibrant {code['calibrant']}."
+            f"It is a {made['method']} map ({made['approach']}) of {made['rows']:,} rows of the "
+            f"{made['source']['kind']} {made['source']['name']} (data {control.short(made['data_digest'])}){as_of}, "
+            f"made with Calibrant {made['code']['calibrant']}."
         )
     gain = None if drawn.validation is None else drawn.validation.get("gain")
     if isinstance(gain, Mapping):

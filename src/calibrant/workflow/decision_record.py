@@ -41,7 +41,8 @@ class Explained:
     """One change of a binding. ``before`` is what was bound until then.
 
     ``turns`` are those of the rollout that made it, up to this change, and ``became`` the phase that this rollout is in
-    by now; none where somebody changed it by hand. ``asked`` are the requests for approval that it rests on.
+    by now; none where somebody changed it by hand. ``asked`` are the requests for approval that it rests on. ``anchor``
+    is the entry of the promotion that a map began to follow the labels from; None for other changes.
     """
 
     target: str
@@ -53,6 +54,7 @@ class Explained:
     turns: tuple[rollout_record.Recorded, ...]
     became: states.Phase | None
     asked: tuple[approvals.Approval, ...]
+    anchor: int | None
 
 
 def explain(
@@ -84,6 +86,7 @@ def explain(
             turns,
             _became(view, target, turns),
             _asked(view, entry, turns),
+            _anchor(tenures[: place + 1]),
         )
 
 
@@ -103,6 +106,14 @@ def _place(tenures: Sequence[history.Tenure], target: str, *, at_us: int | None,
     while champion is not None and place and tenures[place - 1].binding.champion == champion:
         place -= 1
     return place
+
+
+def _anchor(tenures: Sequence[history.Tenure]) -> int | None:
+    """The promotion before the last steps that a map took by itself; other slots may have changed in between."""
+    if tenures[-1].action != "binding.follow":
+        return None
+    promoted = [one.index for one in tenures if one.action in ("binding.promote", "binding.rollback")]
+    return promoted[-1] if promoted else None
 
 
 def _nothing(what: str, cause: str) -> errors.UsageError:

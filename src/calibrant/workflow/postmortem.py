@@ -7,6 +7,7 @@ from calibrant.charts import theme, words
 from calibrant.diagnosis import catalogue
 from calibrant.events import times
 from calibrant.stats import results
+from calibrant.streams import durations
 from calibrant.workflow import incident as reviewed
 from calibrant.workflow.timeline import Happening
 
@@ -23,7 +24,7 @@ def page(found: reviewed.Incident) -> pages.Page:
         ("Environment", found.environment),
         ("Answers for it", stream.owner or "nobody"),
         ("Runbook", stream.runbook or "none"),
-        ("Labels are due after", str(stream.labels.horizon)),
+        ("Labels are due after", durations.write(stream.labels.horizon)),
     ]
     if found.unread:
         facts.append(("Bytes are gone of", ", ".join(found.unread) + ": raw scores stand in for them"))
@@ -136,7 +137,7 @@ def _gaps(found: reviewed.Incident) -> pages.Table:
     rows = [
         (times.text(begin), times.text(end), f"{(end - begin) / 3.6e9:.1f} h") for begin, end in found.silences_us
     ]  # fmt: skip
-    limit = found.stream.policies.watch.silence
+    limit = durations.write(found.stream.policies.watch.silence)
     return pages.Table(
         "Telemetry", ("No prediction from", "To", "For"), rows, f"No gap was longer than {limit}, which is declared."
     )

@@ -65,7 +65,7 @@ def asked(known: Known) -> Answer:
     if found.approvals is None:
         return failed(f"there is no environment {known.environment}", "declare it: calibrant environment")
     if found.approvals:
-        return passed(f"{known.environment} asks {found.approvals} other people")
+        return passed(f"{known.environment} asks for approvals by others: {found.approvals}")
     if known.stream.policies.advice.mode == "auto":
         return undecided(
             f"{known.environment} asks nobody, and advice is in mode auto",
@@ -91,7 +91,7 @@ def hands(known: Known) -> Answer:
     operators = sorted(_persons(found.people) & may["binding.rollback"])
     if not operators:
         return failed("only services may roll back", "make a person an operator: calibrant people roles")
-    return passed(f"{len(may['approval.decide'])} may approve; {', '.join(operators)} may roll back")
+    return passed(f"{', '.join(sorted(may['approval.decide']))} may approve; {', '.join(operators)} may roll back")
 
 
 def _persons(every: tuple[principals.Principal, ...]) -> set[str]:

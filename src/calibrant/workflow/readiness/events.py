@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from calibrant.joining import contract
-from calibrant.streams import declaration
+from calibrant.streams import declaration, durations
 from calibrant.workflow import evidence_of_stream, watching
 from calibrant.workflow.readiness.facts import Answer, Known, failed, passed, undecided
 
@@ -39,7 +39,8 @@ def runbook(known: Known) -> Answer:
 def objective(known: Known) -> Answer:
     """Whether slices can be judged at all: a factor that no data could reach is refused when it is declared."""
     slo = known.stream.policies.slo
-    said = f"{slo.objective:.4g} of slices of {slo.slice} within tolerance, over {slo.period}"
+    width, period = durations.write(slo.slice), durations.write(slo.period)
+    said = f"{slo.objective:.4g} of slices of {width} within tolerance, over {period}"
     if known.events is None or not known.events.matured.counts.pairs:
         return undecided(f"{said}; no outcome has matured", "wait for outcomes, and ask again")
     matured, watch = known.events.matured, known.stream.policies.watch
@@ -50,7 +51,7 @@ def objective(known: Known) -> Answer:
     each = matured.counts.pairs / slices
     if each < slo.least:
         return failed(
-            f"a slice of {slo.slice} gets {each:,.0f} outcomes, and {slo.least:,} are asked for",
+            f"a slice of {width} gets {each:,.0f} outcomes, and {slo.least:,} are asked for",
             "declare wider slices or fewer outcomes: policies.slo.slice, policies.slo.least",
         )
     return passed(f"{said}; a slice gets {each:,.0f} outcomes")
@@ -73,7 +74,7 @@ def joined(known: Known) -> Answer:
 
 def horizon(known: Known) -> Answer:
     """Labels come within the declared horizon."""
-    declared = known.stream.labels.horizon
+    declared = durations.write(known.stream.labels.horizon)
     if known.events is None or not known.events.matured.counts.matched:
         return undecided(f"labels are due after {declared}, and none came yet", "wait for labels, and ask again")
     counts = known.events.matured.counts
@@ -89,7 +90,9 @@ def coverage(known: Known) -> Answer:
     """Enough of what matured is labelled, and alike at all scores."""
     least = known.stream.policies.watch.coverage
     if known.events is None or not known.events.matured.counts.matured:
-        return undecided("no prediction has matured", f"wait for {known.stream.labels.horizon}, and ask again")
+        return undecided(
+            "no prediction has matured", f"wait for {durations.write(known.stream.labels.horizon)}, and ask again"
+        )
     found = known.events.matured
     if found.one_sided:
         return failed("labels are missing by score: those that came do not stand for all", "calibrant label-tasks")
@@ -147,10 +150,13 @@ def retention(known: Known) -> Answer:
     name, longest = max(needs.items(), key=lambda one: one[1])
     if stream.retention is not None and stream.retention < longest + stream.labels.horizon:
         return failed(
-            f"events are deleted after {stream.retention}, and {name} looks back {longest} and the horizon",
+            f"events are deleted after {durations.write(stream.retention)}, and {name} looks back "
+            f"{durations.write(longest)} and the horizon",
             "keep them longer: spec.retention",
         )
-    return passed("events are kept for good" if stream.retention is None else f"kept for {stream.retention}")
+    return passed(
+        "events are kept for good" if stream.retention is None else f"kept for {durations.write(stream.retention)}"
+    )
 
 
 def telemetry(known: Known) -> Answer:
@@ -159,7 +165,7 @@ def telemetry(known: Known) -> Answer:
         return failed("no prediction came in", "send predictions: calibrant ingest")
     found = watching.signs(known.events.counts, known.stream, now_us=known.now_us)
     assert found.silent_us is not None
-    silent = timedelta(seconds=round(found.silent_us / 1e6))
+    silent = durations.write(timedelta(seconds=max(1, round(found.silent_us / 1e6))))
     if found.no_data:
         return failed(f"the last prediction is {silent} old", "find out where predictions are lost: calibrant status")
     return passed(f"the last prediction is {silent} old")
@@ -170,6 +176,6 @@ def baseline(known: Known) -> Answer:
     if known.events is None or not known.events.before:
         return failed(
             "there is no window before this one to compare scores with",
-            f"wait for {known.stream.policies.watch.window} more, or ingest what came before",
+            f"wait for {durations.write(known.stream.policies.watch.window)} more, or ingest what came before",
         )
     return passed(f"{known.events.before:,} outcomes in the window before")
