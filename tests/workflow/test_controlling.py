@@ -89,7 +89,6 @@ def test_a_stream_that_is_off_is_repaired(post, replayed) -> None:
     assert loss(found, found.served, since=0.8) < loss(found, found.raw, since=0.8) - 0.05
     state = states.read(post[0].ledger.reader.get(states.KIND, "s/live"))
     assert state.phase in ("baking", "completed")
-    assert {one.guard for one in state.readings} >= {"sample_ratio", "mean_score"}
     assert audit_log.verify(post[0].ledger.store, post[0].ledger.copy, keys=()).sound
 
 
