@@ -129,7 +129,7 @@ def _snapshot(held: object) -> str:
     if not isinstance(held, dict):
         return _NOBODY
     labels = f"{held['labelled'] or 0:,} of {held['matured'] or 0:,} matured labelled"
-    artifact = str(held["artifact"] or "raw").removeprefix("sha256:")[:12]
+    artifact = str(held["artifact"]).removeprefix("sha256:")[:12] if held["artifact"] else "not on record"
     return f"{labels}; artifact {artifact}; as of {times.text(int(held['as_of_us']))}"
 
 

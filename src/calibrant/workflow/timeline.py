@@ -53,8 +53,26 @@ def between(
     """
     with reader.snapshot() as view:
         first, last = _index(view, start_us), _index(view, end_us)
+        revisions = _Revisions(view)
         every = (entries.loads(one) for one in view.entries(first, last))
-        return tuple(found for one in every if (found := _happening(view, one, stream, environment)) is not None)
+        return tuple(
+            found for one in every if (found := _happening(view, revisions, one, stream, environment)) is not None
+        )
+
+
+class _Revisions:
+    """Past contents of resources; each history is read once."""
+
+    def __init__(self, view: control_store.ControlReader) -> None:
+        self._view = view
+        self._known: dict[tuple[str, str], Mapping[int, resources.Resource]] = {}
+
+    def of(self, entry: entries.Entry) -> resources.Resource | None:
+        """What the entry made of its resource."""
+        key = entry.kind, entry.name
+        if key not in self._known:
+            self._known[key] = {one.revision: one for one in self._view.history(*key)}
+        return self._known[key].get(entry.revision)
 
 
 def _index(view: control_store.ControlReader, at_us: int) -> int:
@@ -70,8 +88,8 @@ def _index(view: control_store.ControlReader, at_us: int) -> int:
 
 
 def _happening(
-    view: control_store.ControlReader, entry: entries.Entry, stream: str, environment: str
-) -> Happening | None:  # fmt: skip
+    view: control_store.ControlReader, revisions: _Revisions, entry: entries.Entry, stream: str, environment: str
+) -> Happening | None:
     target = bindings.name(stream, environment)
     mine = {
         bindings.KIND: entry.name == target,
@@ -83,7 +101,7 @@ def _happening(
     }
     if not mine.get(entry.kind, False):
         return None
-    found = next((one for one in view.history(entry.kind, entry.name) if one.revision == entry.revision), None)
+    found = revisions.of(entry)
     text = None if found is None or found.body is None else "; ".join(_texts(found, entry, stream, target))
     if not text:
         return None
