@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
@@ -56,6 +57,9 @@ def command(output: str, days: int | None, seed: int, as_json: bool) -> int:
     with _beside(demo_maps.make, folder, seed) as maps:
         console.talk("reading a year of flights …")
         year = demo_project.read_year(project.stream("flights"), days=days)
+        # what is loaded by now stays until the end: looking through it again and again costs seconds
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 50)
         with _progress() as progress:
             replayed = demo_project.replay(project, year, progress=progress)
         console.talk("verifying the audit log, exporting the evidence …")
