@@ -176,7 +176,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     def run(*arguments: str, by: str = "alice") -> Ran:
         monkeypatch.setenv(wiring.TOKEN_VARIABLE, made.tokens[by])
         capsys.readouterr()
-        code = cli.run(arguments)
+        code = cli.invoke(arguments)
         told = capsys.readouterr()
         return Ran(code, told.out, told.err)
 

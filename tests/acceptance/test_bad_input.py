@@ -157,7 +157,7 @@ def test_mistake(
         else:
             content(tmp_path)
     before = sorted(tmp_path.iterdir())
-    exit_code = cli.run(shlex.split(mistake.command))
+    exit_code = cli.invoke(shlex.split(mistake.command))
     told = capsys.readouterr()
     lines = told.err.strip().splitlines()
     assert exit_code == mistake.exit_code, told.err
@@ -183,7 +183,7 @@ def test_every_flipped_byte_of_a_calibrator_is_refused(
         spoiled = bytearray(good)
         spoiled[position] ^= 1
         (tmp_path / "c.json").write_bytes(bytes(spoiled))
-        assert cli.run(["transform", "c.json", "a.csv", "--score", "p", "-o", "o.csv"]) == 2
+        assert cli.invoke(["transform", "c.json", "a.csv", "--score", "p", "-o", "o.csv"]) == 2
         assert capsys.readouterr().err.startswith("CAL-61")
     assert not (tmp_path / "o.csv").exists()
 
@@ -195,6 +195,6 @@ def test_a_bad_row_far_down_leaves_no_output(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "c.json").write_bytes(calibrator())
     (tmp_path / "a.csv").write_bytes(b"p\n" + b"0.5\n" * 5_000 + b"7\n")
     (tmp_path / "o.csv").write_bytes(b"old")
-    assert cli.run(["transform", "c.json", "a.csv", "--score", "p", "-o", "o.csv"]) == 2
+    assert cli.invoke(["transform", "c.json", "a.csv", "--score", "p", "-o", "o.csv"]) == 2
     assert (tmp_path / "o.csv").read_bytes() == b"old"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.csv", "c.json", "o.csv"]

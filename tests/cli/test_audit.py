@@ -19,7 +19,7 @@ class Ran:
 
     def __init__(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> None:
         capsys.readouterr()
-        self.code = cli.run(("audit", *arguments))
+        self.code = cli.invoke(("audit", *arguments))
         told = capsys.readouterr()
         self.out, self.err = told.out, told.err
 
@@ -36,10 +36,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         monkeypatch.delenv(variable, raising=False)
     clock = clocks.FakeClock()
     monkeypatch.setattr(wiring, "clock", lambda: clock)
-    assert cli.run(("people", "init", "alice", "--role", "operator")) == 0
+    assert cli.invoke(("people", "init", "alice", "--role", "operator")) == 0
     monkeypatch.setenv(wiring.TOKEN_VARIABLE, capsys.readouterr().out.split()[0])
     clock.advance(days=1)
-    assert cli.run(("environment", "set", "testing", "--approvals", "1")) == 0
+    assert cli.invoke(("environment", "set", "testing", "--approvals", "1")) == 0
     return tmp_path / "calibrant.d"
 
 

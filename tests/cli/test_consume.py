@@ -46,5 +46,5 @@ def test_other_brokers_are_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixtu
         "apiVersion: calibrant/v1\nkind: Stream\nmetadata: {name: s}\nspec:\n  labels: {horizon: 2d}\n"
     )
     said = ["consume", "s", "--store", str(tmp_path), "--kind", "labels", "--from", "amqp://a:1/q?x=1"]
-    assert cli.run(said) == 2
+    assert cli.invoke(said) == 2
     assert "CAL-439" in capsys.readouterr().err

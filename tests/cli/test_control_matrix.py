@@ -71,7 +71,9 @@ def test_every_cell_of_the_matrix(office: Any) -> None:
     made = _prepared(office)
     commands = _commands(made)
     # drafting has a test of its own; a map follows labels by its controller alone
-    assert {*commands, "artifact.draft", "binding.follow"} == {one for one in policy.ACTIONS if one.partition(".")[0] in KINDS}
+    assert {*commands, "artifact.draft", "binding.follow"} == {
+        one for one in policy.ACTIONS if one.partition(".")[0] in KINDS
+    }
     for role in policy.ROLES:
         office.hire(f"only-{role}", role)
     refused = 0

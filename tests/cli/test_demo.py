@@ -17,7 +17,7 @@ def test_demo_finds_repairs_and_writes(
 ) -> None:
     """Some weeks through the loop; and without it, later months get better by a map of earlier ones, per carrier."""
     monkeypatch.chdir(tmp_path)
-    assert cli.run(["demo", "--json", "--days", "40"]) == 0
+    assert cli.invoke(["demo", "--json", "--days", "40"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["audit"]["sound"]
     assert any("rollout of flights@1: completed" in line for line in found["story"])
@@ -32,5 +32,6 @@ def test_demo_finds_repairs_and_writes(
     assert document.calibrator.kind == "by_cohort"
     assert (tmp_path / "demo" / "report.html").stat().st_size < 2_000_000
     assert (
-        cli.run(["transform", "demo/calibrator.json", "demo/flights.parquet", "--score", "score", "-o", "o.csv"]) == 0
+        cli.invoke(["transform", "demo/calibrator.json", "demo/flights.parquet", "--score", "score", "-o", "o.csv"])
+        == 0
     )

@@ -117,7 +117,7 @@ def test_nothing_ingested_is_told(office: Any) -> None:
 @pytest.mark.parametrize("asked", ["CHK-104", "chk-104", "labels-one-sided"])
 def test_a_check_is_explained_by_code_and_by_name(asked: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Why, fix, what it reads, and the page."""
-    assert cli.run(["explain", asked]) == 0
+    assert cli.invoke(["explain", asked]) == 0
     told = capsys.readouterr().out
     for part in ("CHK-104 labels-one-sided", "why:", "fix:", "reads: events", "docs/runbooks/labels.md#chk-104"):
         assert part in told
@@ -125,9 +125,9 @@ def test_a_check_is_explained_by_code_and_by_name(asked: str, capsys: pytest.Cap
 
 def test_an_error_is_explained_from_the_source(capsys: pytest.CaptureFixture[str]) -> None:
     """Every place that raises it, with what it says there."""
-    assert cli.run(["explain", "cal-814"]) == 0
+    assert cli.invoke(["explain", "cal-814"]) == 0
     assert "is no freeze" in capsys.readouterr().out
-    assert cli.run(["explain", "CAL-814", "--json"]) == 0
+    assert cli.invoke(["explain", "CAL-814", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["code"] == "CAL-814"
     assert document["cases"][0]["fix"].startswith("write 2026-12-24/2026-12-27")
@@ -135,9 +135,9 @@ def test_an_error_is_explained_from_the_source(capsys: pytest.CaptureFixture[str
 
 def test_without_a_code_all_checks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """With the question where data cannot tell."""
-    assert cli.run(["explain"]) == 0
+    assert cli.invoke(["explain"]) == 0
     assert "CHK-756" in capsys.readouterr().out
-    assert cli.run(["explain", "--json"]) == 0
+    assert cli.invoke(["explain", "--json"]) == 0
     checks = json.loads(capsys.readouterr().out)["checks"]
     assert len(checks) > 60
     assert next(one for one in checks if one["code"] == "CHK-756")["asks"].endswith("?")
@@ -145,7 +145,7 @@ def test_without_a_code_all_checks_are_listed(capsys: pytest.CaptureFixture[str]
 
 def test_an_unknown_code_gets_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
     """Wrong use, with a hint."""
-    assert cli.run(["explain", "labels-onesided"]) == 2
+    assert cli.invoke(["explain", "labels-onesided"]) == 2
     told = capsys.readouterr().err
     assert told.startswith("CAL-468")
     assert "LABELS-ONE-SIDED" in told

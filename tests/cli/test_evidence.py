@@ -57,13 +57,13 @@ def acting(
     clock = clocks.FakeClock(make.SEALED_US)
     monkeypatch.setattr(wiring, "clock", lambda: clock)
     tokens = {}
-    assert cli.run(("people", "init", "alice", "--role", "proposer", "--role", "operator")) == 0
+    assert cli.invoke(("people", "init", "alice", "--role", "proposer", "--role", "operator")) == 0
     tokens["alice"] = capsys.readouterr().out.split()[0]
     monkeypatch.setenv(wiring.TOKEN_VARIABLE, tokens["alice"])
     for name, role in (("ann", "auditor"), ("vera", "viewer")):
-        assert cli.run(("people", "add", name, "--role", role)) == 0
+        assert cli.invoke(("people", "add", name, "--role", role)) == 0
         capsys.readouterr()
-        assert cli.run(("people", "key", "issue", name)) == 0
+        assert cli.invoke(("people", "key", "issue", name)) == 0
         tokens[name] = capsys.readouterr().out.split()[0]
     drawn_up = dataclasses.replace(
         make.artifact(), version=1, parent=None, expires_us=None, evidence=document.digest(evidence)
@@ -72,8 +72,8 @@ def acting(
     with project.ledger() as ledger:
         alice = access.authenticate(ledger.reader, tokens["alice"], now_us=clock.now_us())
         artifact_files.draft(ledger, project.contents(), drawn_up, evidence=evidence, by=alice)
-    assert cli.run(("artifact", "seal", "fraud@1")) == 0
-    assert cli.run(("artifact", "sign", "fraud@1")) == 0
+    assert cli.invoke(("artifact", "seal", "fraud@1")) == 0
+    assert cli.invoke(("artifact", "sign", "fraud@1")) == 0
     capsys.readouterr()
     return lambda name: monkeypatch.setenv(wiring.TOKEN_VARIABLE, tokens[name])
 
@@ -81,7 +81,7 @@ def acting(
 def test_export(acting: Acting, capsys: pytest.CaptureFixture[str]) -> None:
     """An auditor exports it; a bare Python verifies it; the artifact in it is the folder that our command verifies."""
     acting("ann")
-    assert cli.run(("evidence", "export", "fraud@1", "-o", "bundle.zip")) == 0
+    assert cli.invoke(("evidence", "export", "fraud@1", "-o", "bundle.zip")) == 0
     ran = capsys.readouterr()
     assert ran.out.startswith("bundle.zip: ")
     assert "python bundle.zip" in ran.err
@@ -89,16 +89,16 @@ def test_export(acting: Acting, capsys: pytest.CaptureFixture[str]) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert ran.out.split()[-1] in done.stdout
     zipfile.ZipFile("bundle.zip").extractall("extracted")
-    assert cli.run(("artifact", "verify", "extracted/artifact", "--trust", "extracted/keys/trust.json")) == 0
+    assert cli.invoke(("artifact", "verify", "extracted/artifact", "--trust", "extracted/keys/trust.json")) == 0
     first = Path("bundle.zip").read_bytes()
-    assert cli.run(("evidence", "export", "fraud@1", "-o", "bundle.zip", "--json")) == 0
+    assert cli.invoke(("evidence", "export", "fraud@1", "-o", "bundle.zip", "--json")) == 0
     assert json.loads(capsys.readouterr().out.split("\n", 1)[1])["schema"] == "calibrant.evidence-export/1"
     assert Path("bundle.zip").read_bytes() == first
 
 
 def test_the_evidence_for_people(acting: Acting) -> None:
     """Numbers before and after with intervals and n, cohorts too; what a hostile cohort is called stays text."""
-    assert cli.run(("evidence", "export", "fraud@1", "-o", "bundle.zip")) == 0
+    assert cli.invoke(("evidence", "export", "fraud@1", "-o", "bundle.zip")) == 0
     with zipfile.ZipFile("bundle.zip") as archive:
         index, page = (archive.read(name).decode() for name in ("index.html", "evidence.html"))
         known = json.loads(archive.read("artifact/evidence.json"))
@@ -114,9 +114,9 @@ def test_the_evidence_for_people(acting: Acting) -> None:
 def test_who_may_and_what_is_refused(acting: Acting, capsys: pytest.CaptureFixture[str]) -> None:
     """A viewer may not; what there is not cannot be; then nothing is written."""
     acting("vera")
-    assert cli.run(("evidence", "export", "fraud@1", "-o", "bundle.zip")) == 2
+    assert cli.invoke(("evidence", "export", "fraud@1", "-o", "bundle.zip")) == 2
     assert "CAL-901" in capsys.readouterr().err
     acting("ann")
-    assert cli.run(("evidence", "export", "fraud@2", "-o", "bundle.zip")) == 2
+    assert cli.invoke(("evidence", "export", "fraud@2", "-o", "bundle.zip")) == 2
     assert "CAL-941" in capsys.readouterr().err
     assert not Path("bundle.zip").exists()

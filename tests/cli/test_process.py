@@ -25,8 +25,8 @@ def test_help_loads_no_science() -> None:
     """``--help`` of all commands loads neither numpy nor pyarrow nor rich: that is why it is quick."""
     code = (
         "import sys; from calibrant import cli\n"
-        "assert cli.run(['--help']) == 0\n"
-        f"for name in {root.COMMANDS}: assert cli.run([name, '--help']) == 0\n"
+        "assert cli.invoke(['--help']) == 0\n"
+        f"for name in {root.COMMANDS}: assert cli.invoke([name, '--help']) == 0\n"
         "heavy = {'numpy', 'scipy', 'pyarrow', 'rich', 'narwhals', 'jinja2'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -38,7 +38,7 @@ def test_help_has_two_examples_and_the_exit_codes(name: str, capsys: pytest.Capt
     """Every command shows two examples that start with its name, and says what its exit codes mean."""
     from calibrant import cli
 
-    assert cli.run([name, "--help"]) == 0
+    assert cli.invoke([name, "--help"]) == 0
     text = capsys.readouterr().out
     assert text.count(f"calibrant {name}") >= 3  # usage and two examples
     assert "Exit codes:" in text

@@ -31,7 +31,7 @@ class Ran:
     """Exit code and output of one command."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> None:
-        self.code = cli.run(arguments)
+        self.code = cli.invoke(arguments)
         told = capsys.readouterr()
         self.out, self.err = told.out, told.err
 

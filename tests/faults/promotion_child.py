@@ -56,7 +56,7 @@ def act(asked: dict[str, Any], said: int) -> None:
     steps = Steps(asked["at"])
     threading.setprofile(steps)
     sys.setprofile(steps)
-    code = cli.run(asked["arguments"])
+    code = cli.invoke(asked["arguments"])
     sys.setprofile(None)
     sys.stdout.flush()
     os.write(said, f"\0{code} {steps.count} {steps.began} {steps.ended}".encode())

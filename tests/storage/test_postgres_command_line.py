@@ -51,12 +51,12 @@ def test_from_nothing_to_evidence(
     """init, ingest twice, labels, status, check now and as of before the labels, verify-summaries."""
 
     def run(*arguments: str) -> tuple[int, Any]:
-        code = cli.run([*arguments, "--json"])
+        code = cli.invoke([*arguments, "--json"])
         told = capsys.readouterr()
         assert told.out, told.err
         return code, json.loads(told.out)
 
-    assert cli.run(["init", "fraud"]) == 0
+    assert cli.invoke(["init", "fraud"]) == 0
     capsys.readouterr()
     declaration = tmp_path / "calibrant.d/streams/fraud.yaml"
     declaration.write_text(
@@ -64,7 +64,7 @@ def test_from_nothing_to_evidence(
         'metadata: {name: fraud, owner: team, runbook: "https://example.org", description: Blocks payments.}\n'
         "spec:\n  labels: {horizon: 2d}\n"
     )
-    assert cli.run(["lint", str(declaration)]) == 0
+    assert cli.invoke(["lint", str(declaration)]) == 0
     capsys.readouterr()
     code, first = run("ingest", "fraud", "p.jsonl")
     assert (code, first["accepted"], first["duplicate"]) == (0, PREDICTIONS, 0)

@@ -23,10 +23,10 @@ from calibrant.cli import console, root
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and leave with its exit code; every expected failure is told in at most six lines."""
-    sys.exit(run(arguments))
+    sys.exit(invoke(arguments))
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def invoke(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         code = root.calibrant.main(arguments, prog_name="calibrant", standalone_mode=False)

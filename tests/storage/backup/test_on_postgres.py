@@ -20,17 +20,17 @@ def test_doctor_on_a_server(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(wiring.STORE_VARIABLE, f"postgresql://{told['user']}@{told['host']}:{told['port']}/postgres")
     monkeypatch.setattr(wiring, "clock", clocks.FakeClock)
-    assert cli.run(["people", "init", "alice"]) == 0
+    assert cli.invoke(["people", "init", "alice"]) == 0
     capsys.readouterr()
-    assert cli.run(["doctor", "--full", "--json"]) == 1
+    assert cli.invoke(["doctor", "--full", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert {one["code"] for one in found["findings"]} - {"CAL-962"} == {"CAL-977"}
     assert found["not_looked_at"] == []
-    assert cli.run(["backup", "saved.tar"]) == 2
+    assert cli.invoke(["backup", "saved.tar"]) == 2
     assert "CAL-416" in capsys.readouterr().err
     own_postgres.stop()
     try:
-        assert cli.run(["doctor"]) == 2
+        assert cli.invoke(["doctor"]) == 2
         assert "CAL-853" in capsys.readouterr().err
     finally:
         own_postgres.start()

@@ -351,7 +351,7 @@ def test_the_command(healthy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "look_at_disk", lambda *_, **__: findings.Disk(1, 0, False))
     from calibrant import cli
 
-    assert cli.run(["doctor", "--full"]) == 0
+    assert cli.invoke(["doctor", "--full"]) == 0
     assert not any(token.split("_")[2] in ran.out for token in healthy.tokens.values())
     ran = healthy.run("doctor", "--store", "nowhere")
     assert (ran.code, ran.refusal) == (2, "CAL-129")
