@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 Examples:
   calibrant alert list
   calibrant alert acknowledge fraud/b05248a1 --reason "on it"
-  calibrant alert test oncall""",
+  calibrant alert test oncall
+
+\b
+Every command takes --json. Exit codes: 0 nothing fires, or done; 1 something fires (list); 2 wrong use or refused.""",
 )
 def command() -> None:
     """Alerts and the channels that are told of them."""

@@ -14,7 +14,11 @@ from calibrant.cli import console, control, options
     epilog="""\b
 Examples:
   calibrant evidence export fraud@7 -o bundle.zip
-  python bundle.zip                  (verifies it, without Calibrant)""",
+  calibrant evidence export fraud@7 -o bundle.zip --json
+  python bundle.zip                  (verifies it, without Calibrant)
+
+\b
+Exit codes: 0 done, 2 wrong use or refused.""",
 )
 def command() -> None:
     """Evidence bundles: one zip for auditors, which verifies itself with Python alone."""

@@ -14,6 +14,7 @@ from calibrant.cli import backup, console, options
     epilog="""\b
 Examples:
   calibrant restore calibrant-2026-03-01.tar --to restored.d
+  calibrant restore calibrant-2026-03-01.tar.gz --to restored.d --json
   calibrant audit verify --store restored.d
 
 \b

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 Examples:
   calibrant silence begin stream=fraud severity=ticket --days 0.5 --reason "migration"
   calibrant silence list
-  calibrant silence end silence-1f2e3d4c""",
+  calibrant silence end silence-1f2e3d4c
+
+\b
+Every command takes --json. Exit codes: 0 done, 2 wrong use or refused.""",
 )
 def command() -> None:
     """Silences: who matches is not told to anybody, and stays on record."""
