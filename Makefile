@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt
 PYTEST_OPTIONS ?= -n 2
 OTHER_PYTHONS ?= 3.12 3.13
-# what hardly depends on the Python that runs it: documents, browsers, brokers, kills, whole commands
-ELSEWHERE = $(addprefix --ignore tests/,docs browser faults acceptance integrations cli workflow)
+# what hardly depends on the Python that runs it: documents, browsers, brokers, kills, servers, whole commands
+ELSEWHERE = $(addprefix --ignore tests/,docs browser faults acceptance integrations cli workflow storage)
 BENCH ?=
 BENCH_EXTRA ?= bench
 # the OpenSSF command needs pyopenssl and does not ask for it; it signs and verifies in an environment of its own
