@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calibrant.advice import candidates
 from calibrant.artifacts import keys, trust
 from calibrant.registry import bindings, environments, principals
 from calibrant.registry import trust as trusted
@@ -20,7 +21,7 @@ from calibrant.storage.contents import disk
 from calibrant.storage.control import sqlite
 from calibrant.streams import declaration, policies
 from calibrant.testing import clocks, drift
-from calibrant.workflow import audit_log, controlling, replaying
+from calibrant.workflow import advising, audit_log, controlling, replaying, rollouts, watching
 from calibrant.workflow import ledger as ledgers
 
 BOT = principals.Principal("bot", "service", "otto", frozenset({"proposer", "operator", "admin"}))
@@ -132,3 +133,31 @@ def test_an_unreadable_map_is_an_error_of_the_guard(post, replayed, tmp_path: Pa
             path.unlink()
     readings = controlling._read(post[0], STREAM, replace(state, phase="shadowing"), post[1].now_us())
     assert [one.verdict for one in readings] == ["error"]
+
+
+def test_what_was_taken_back_is_remembered_as_what_would_be_proposed(post, replayed) -> None:
+    """By the name that advice gives to a rule, whatever the version: it is barred, and two in a row latch."""
+    replayed(STREAM, feed(1.0, days=12))
+    found = post[0].ledger.reader.get(states.KIND, "s/live")
+    assert found is not None
+    state = states.read(found)
+    ref = state.candidate
+    rule = advising.rule_of(post[0].ledger.reader, post[0].contents, ref)
+    began = rollouts.Told(replace(state, phase="progressing"), 1)
+    ended = rollouts.Told(replace(state, phase="rolled_back"), 2)
+    watch = controlling._remember(post[0], watching.begin(STREAM, champion=None), began, ended, 5)
+    assert watch.remembered.barred(candidates.digest(rule), 100) == 105
+    again = controlling._remember(post[0], watch, began, ended, 9)
+    assert again.remembered.latched
+    assert again.remembered.spent(candidates.digest(rule))
+
+
+def test_a_rollback_that_failed_pages_for_as_long_as_it_is_so(post, replayed) -> None:
+    """One look is not enough for an alert that must hold for minutes."""
+    replayed(STREAM, feed(1.0, days=12))
+    found = post[0].ledger.reader.get(states.KIND, "s/live")
+    assert found is not None
+    state = states.read(found)
+    assert controlling._pages(rollouts.Told(state, 1)) == ()
+    (page,) = controlling._pages(rollouts.Told(replace(state, phase="rollback_failed"), 1))
+    assert "s/live" in page

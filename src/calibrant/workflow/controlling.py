@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from calibrant import errors
-from calibrant.advice import effects
+from calibrant.advice import candidates, effects, memory
 from calibrant.artifacts import document, keys
 from calibrant.calibrators import identity
 from calibrant.ports import contents, working_state
@@ -31,9 +30,6 @@ from calibrant.workflow import (
     watching,
 )
 from calibrant.workflow import ledger as ledgers
-
-#: Phases after which advice may begin anew.
-_RESTING: Final = states.TERMINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +66,12 @@ def look(
     serving = advising.serving(post.ledger.reader, post.contents, stream, environment)
     watch, revision = _watched(post, stream, serving, now_us)
     done: list[str] = []
-    pages: tuple[str, ...] = ()
     running = _rollout(post, target)
     if running is not None and running.state.running:
         told = _carry_on(post, stream, running, now_us, no_data=signs.no_data)
         done += _said(running, told)
-        pages = told.pages
-        watch = _remember(watch, running, told, now_us)
+        watch = _remember(post, watch, running, told, now_us)
+        running = told
     elif not signs.no_data:
         moved = following.step(
             post.ledger, post.state, post.contents, post.events, stream, environment, key=post.key, by=post.by,
@@ -88,10 +83,10 @@ def look(
             watch = watching.serving(watch, serving.champion)
         advised = advising.advise_now(post.events, stream, watch, serving, now_us=now_us, resamples=resamples)
         watch = advised.watch
-        started = _act(post, stream, environment, advised, now_us)
-        if started is not None:
-            done.append(started)
-            watch = replace(watch, remembered=watch.remembered.changed(now_us))
+        acted = _act(post, stream, environment, advised, now_us)
+        if acted is not None:
+            done.append(acted.said)
+            watch = replace(watch, remembered=acted.remembered)
     watching.keep(post.state, stream, watch, expected=revision)
     champion = bindings.read(post.ledger.reader.get(bindings.KIND, target)).champion
     return Seen(
@@ -101,8 +96,15 @@ def look(
         watching.alarms(watch, stream),
         signs.no_data,
         tuple(done),
-        pages,
+        _pages(running),
     )
+
+
+def _pages(running: rollouts.Told | None) -> tuple[str, ...]:
+    """What must wake somebody up, at every look for as long as it is so."""
+    if running is None or running.state.phase != "rollback_failed":
+        return ()
+    return (f"{running.state.target} could not be rolled back: {running.state.reason}",)
 
 
 def _watched(
@@ -158,8 +160,8 @@ def _said(before: rollouts.Told, after: rollouts.Told) -> Sequence[str]:
 
 
 def _remember(
-    watch: watching.Watch, before: rollouts.Told, after: rollouts.Told, now_us: int
-) -> watching.Watch:  # fmt: skip
+    post: Post, watch: watching.Watch, before: rollouts.Told, after: rollouts.Told, now_us: int
+) -> watching.Watch:
     """Changes that proved themselves, and changes that had to be taken back."""
     if after.state.phase == before.state.phase:
         return watch
@@ -167,25 +169,44 @@ def _remember(
     if after.state.phase == "completed":
         remembered = remembered.proved(now_us)
     elif after.state.phase in ("rolled_back", "aborted"):
-        remembered = remembered.taken_back(after.state.candidate.digest, now_us)
+        remembered = remembered.taken_back(_called(post, after.state.candidate), now_us)
     return replace(watch, remembered=remembered)
+
+
+def _called(post: Post, ref: bindings.Ref) -> str:
+    """What advice calls the rule of an artifact, so that it is not proposed again under another version."""
+    try:
+        return candidates.digest(advising.rule_of(post.ledger.reader, post.contents, ref))
+    except (errors.ArtifactError, errors.StoreError, errors.UsageError):
+        # bytes that are gone cannot be proposed again either
+        return ref.digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Acted:
+    """What was done, and what advice remembers of it."""
+
+    said: str
+    remembered: memory.Memory
 
 
 def _act(
     post: Post, stream: declaration.Stream, environment: str, advised: advising.Advised, now_us: int
-) -> str | None:
+) -> _Acted | None:
     """Do what is advised, as far as the mode of the stream lets a controller: advice only, or a rollout.
 
     In the mode ``approve`` the rollout itself asks people at each step.
     """
-    told = advised.recommendation
+    told, remembered = advised.recommendation, advised.watch.remembered
     if not told.ready or stream.policies.advice.mode == "manual":
         return None
     target = bindings.name(stream.name, environment)
     rests_on = (post.contents.put(advice_record.dumps(advised, stream, environment, now_us=now_us)),)
     if told.action == "roll_back":
+        hurt = bindings.read(post.ledger.reader.get(bindings.KIND, target)).champion
         promotions.rollback(post.ledger, target, by=post.by, reason=" ".join(told.reasons), rests_on=rests_on)
-        return f"rolled back: {told.reasons[0]}"
+        back = remembered if hurt is None else remembered.taken_back(_called(post, hurt), now_us)
+        return _Acted(f"rolled back: {told.reasons[0]}", back)
     if advised.fitted is None or advised.candidate is None:
         return None
     name = _draft(post, stream, advised, now_us)
@@ -197,18 +218,8 @@ def _act(
             reason=" ".join(told.reasons), rests_on=rests_on,
         )  # fmt: skip
     except errors.RefusedError as refused:
-        return f"{name} was not rolled out: {refused.what}"
-    return f"began to roll out {name}: {told.reasons[0]}"
-
-
-def _take_back(post: Post, target: str, reasons: Sequence[str], now_us: int) -> None:
-    """Undo the last promotion; where a rollout made it, the rollout remembers the setback."""
-    reason, running = " ".join(reasons), _rollout(post, target)
-    champion = bindings.read(post.ledger.reader.get(bindings.KIND, target)).champion
-    if running is not None and (running.state.phase, running.state.candidate) == ("completed", champion):
-        rollouts.say(post.ledger, target, "rollback", by=post.by, now_us=now_us, reason=reason)
-    else:
-        promotions.rollback(post.ledger, target, by=post.by, reason=reason)
+        return _Acted(f"{name} was not rolled out: {refused.what}", remembered)
+    return _Acted(f"began to roll out {name}: {told.reasons[0]}", remembered.changed(now_us))
 
 
 def _draft(post: Post, stream: declaration.Stream, advised: advising.Advised, now_us: int) -> str:
@@ -225,9 +236,13 @@ def _draft(post: Post, stream: declaration.Stream, advised: advising.Advised, no
         expires_us=None,
     )
     rule = advised.candidate.rule
-    if advised.candidate.share < 1.0:
+    stepped = rule.threshold is not None and any(one.value != rule.threshold for one in made.thresholds)
+    if rule.calibrator != made.calibrator or stepped:
         reads = document.map_digest(rule.calibrator)
-        thresholds = tuple(replace(one, reads=reads, value=rule.threshold or one.value) for one in made.thresholds)
+        thresholds = tuple(
+            replace(one, reads=reads, value=one.value if rule.threshold is None else rule.threshold)
+            for one in made.thresholds
+        )
         damped = replace(made.provenance, approach="damped")
         made = replace(made, calibrator=rule.calibrator, thresholds=thresholds, provenance=damped)
     made = replace(made, envelope=following.envelope_of(stream.policies.online))
