@@ -10,18 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibrant.advice import candidates
+from calibrant.advice import candidates, effects
 from calibrant.artifacts import keys, trust
+from calibrant.calibrators import identity
 from calibrant.registry import bindings, environments, principals
 from calibrant.registry import trust as trusted
 from calibrant.rollout import states
+from calibrant.stats.sequential import monitor
 from calibrant.storage import embedded
 from calibrant.storage.audit_copy import folder
 from calibrant.storage.contents import disk
 from calibrant.storage.control import sqlite
 from calibrant.streams import declaration, policies
 from calibrant.testing import clocks, drift
-from calibrant.workflow import advising, audit_log, controlling, replaying, rollouts, watching
+from calibrant.workflow import advising, audit_log, controlling, following, replaying, rollouts, watching
 from calibrant.workflow import ledger as ledgers
 
 BOT = principals.Principal("bot", "service", "otto", frozenset({"proposer", "operator", "admin"}))
@@ -161,3 +163,18 @@ def test_a_rollback_that_failed_pages_for_as_long_as_it_is_so(post, replayed) ->
     assert controlling._pages(rollouts.Told(state, 1)) == ()
     (page,) = controlling._pages(rollouts.Told(replace(state, phase="rollback_failed"), 1))
     assert "s/live" in page
+
+
+def test_monitors_go_on_while_the_map_follows_and_begin_anew_at_its_anchor() -> None:
+    """A daily step must not blind the watch; coming back to the anchor is another rule."""
+    watch = watching.begin(STREAM, champion="sha256:1")
+    seen = monitor.update(watch.monitors, np.full(500, 0.2), np.ones(500))
+    watch = replace(watch, monitors=seen)
+    ref = bindings.Ref("s@2", "sha256:2")
+    serving = advising.Serving(effects.Rule(identity.Identity()), ref, 0, None)
+    for outcome in ("followed", "at_the_edge"):
+        after = controlling._after_step(watch, following.Moved(outcome, ref, 500), serving)
+        assert (after.champion, int(after.monitors.rows[0])) == ("sha256:2", 500)
+        assert watching.serving(after, ref) is after
+    back = controlling._after_step(watch, following.Moved("back_to_the_anchor", ref, 500), serving)
+    assert (back.champion, int(back.monitors.rows[0])) == ("sha256:2", 0)

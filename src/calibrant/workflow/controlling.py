@@ -80,7 +80,7 @@ def look(
         if moved.outcome != "nothing":
             done.append(f"{moved.outcome.replace('_', ' ')}: {moved.champion.artifact if moved.champion else 'raw'}")
             serving = advising.serving(post.ledger.reader, post.contents, stream, environment)
-            watch = watching.serving(watch, serving.champion)
+            watch = _after_step(watch, moved, serving)
         advised = advising.advise_now(post.events, stream, watch, serving, now_us=now_us, resamples=resamples)
         watch = advised.watch
         acted = _act(post, stream, environment, advised, now_us)
@@ -105,6 +105,16 @@ def _pages(running: rollouts.Told | None) -> tuple[str, ...]:
     if running is None or running.state.phase != "rollback_failed":
         return ()
     return (f"{running.state.target} could not be rolled back: {running.state.reason}",)
+
+
+def _after_step(watch: watching.Watch, moved: following.Moved, serving: advising.Serving) -> watching.Watch:
+    """A step inside the envelope is no promotion: what is watched is the map that follows, and the monitors go on.
+
+    They stay valid, because each step was made before the labels that it is judged by were taken.
+    """
+    if moved.outcome == "back_to_the_anchor" or moved.champion is None:
+        return watching.serving(watch, serving.champion)
+    return replace(watch, champion=moved.champion.digest)
 
 
 def _watched(
